@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What lies where in the machine's one WebAssembly.Memory. Byte offsets; the interpreter's typed-array
+// views and the translator's load and store offsets both come from here.
+//
+//   0x000000   unused, so that offset 0 never means anything
+//   0x001000   vCPU 0: architectural state            (cpu/state-layout.ts)
+//   0x010000   vCPU 0: translation caches             (mmu/tlb-layout.ts)
+//   0x800000   one byte of flags a RAM page
+//   0x1000000  guest RAM
+
+export const VCPU_STATE_OFFSET = 0x1000;
+export const VCPU_STATE_BYTES = 0x3000;
+export const TLB_OFFSET = 0x10000;
+export const PAGE_FLAGS_OFFSET = 0x800000;
+export const RAM_OFFSET = 0x1000000;
+
+/** Page flag: written since the VM was made, so it belongs into a saved image. */
+export const PAGE_TOUCHED = 1;
+/** Page flag: instructions were decoded from it, so a write to it must be noticed. */
+export const PAGE_CODE = 2;

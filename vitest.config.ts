@@ -1,0 +1,8 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    restoreMocks: true,
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+  },
+});
