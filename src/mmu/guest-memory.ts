@@ -36,12 +36,18 @@ export class GuestMemory {
   /** Bytes of RAM below 4 GiB, and from 4 GiB up. */
   readonly lowmem: number;
   readonly highmem: number;
+  /** The boot ROM's place in {@link bytes} and its size, a multiple of 64 KiB; 0 if there is none. */
+  readonly romOffset: number;
+  readonly romBytes: number;
   /** One byte a RAM page, in the order of the RAM: PAGE_TOUCHED, PAGE_CODE. */
   readonly pageFlags: Uint8Array;
   codeWriteListener: CodeWriteListener = () => {};
 
-  /** `ramBytes` is rounded up to 64 KiB. Throws ERR_BAD_OPTION outside 32 MiB … 3.5 GiB. */
-  constructor(ramBytes: number) {
+  /**
+   * `ramBytes` is rounded up to 64 KiB; throws ERR_BAD_OPTION outside 32 MiB … 3.5 GiB. `rom` is what the
+   * guest finds, read only, in the last bytes below 4 GiB.
+   */
+  constructor(ramBytes: number, rom: Uint8Array = new Uint8Array(0)) {
     if (!(ramBytes >= MIN_RAM && ramBytes <= MAX_RAM)) {
       throw new VmmError(
         "ERR_BAD_OPTION",
@@ -51,10 +57,13 @@ export class GuestMemory {
     const ram = alignUp(ramBytes, WASM_PAGE);
     this.lowmem = Math.min(ram, LOWMEM_LIMIT);
     this.highmem = ram - this.lowmem;
-    const pages = (RAM_OFFSET + ram) / WASM_PAGE;
+    this.romBytes = alignUp(rom.length, WASM_PAGE);
+    this.romOffset = RAM_OFFSET + ram;
+    const pages = (this.romOffset + this.romBytes) / WASM_PAGE;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.bytes = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
+    this.bytes.set(rom, this.romOffset + this.romBytes - rom.length);
     this.pageFlags = this.bytes.subarray(PAGE_FLAGS_OFFSET, PAGE_FLAGS_OFFSET + ram / PAGE_SIZE);
   }
 

@@ -9,6 +9,11 @@
 //   0x1000000  guest RAM
 
 export const VCPU_STATE_OFFSET = 0x1000;
+/**
+ * Word of the vCPU's state that carries the high half of a 64-bit result from one function to its caller;
+ * the low half is the function's value. It is meaningless between instructions.
+ */
+export const HI = 0;
 export const VCPU_STATE_BYTES = 0x3000;
 export const TLB_OFFSET = 0x10000;
 export const PAGE_FLAGS_OFFSET = 0x800000;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// One executor for every operation: the record is total, so an operation without one does not compile.
+import type { Cpu } from "../cpu.ts";
+import { OPERATIONS, type Operation } from "../isa/operations.ts";
+import { ALU_EXECUTORS } from "./alu.ts";
+import { BIT_EXECUTORS } from "./bit.ts";
+import { BMI_EXECUTORS } from "./bmi.ts";
+import { BRANCH_EXECUTORS } from "./branch.ts";
+import { FAR_EXECUTORS } from "./far.ts";
+import { IO_EXECUTORS } from "./io.ts";
+import { MOV_EXECUTORS } from "./mov.ts";
+import { MUL_DIV_EXECUTORS } from "./mul-div.ts";
+import type { Executor } from "./operands.ts";
+import { SHIFT_EXECUTORS } from "./shift.ts";
+import { STACK_EXECUTORS } from "./stack.ts";
+import { STRING_EXECUTORS } from "./string.ts";
+import { SYSTEM_EXECUTORS } from "./system.ts";
+
+export const EXECUTORS: Readonly<Record<Operation, Executor>> = {
+  ...ALU_EXECUTORS,
+  ...MOV_EXECUTORS,
+  ...SHIFT_EXECUTORS,
+  ...MUL_DIV_EXECUTORS,
+  ...BIT_EXECUTORS,
+  ...BMI_EXECUTORS,
+  ...STACK_EXECUTORS,
+  ...BRANCH_EXECUTORS,
+  ...FAR_EXECUTORS,
+  ...STRING_EXECUTORS,
+  ...IO_EXECUTORS,
+  ...SYSTEM_EXECUTORS,
+  /** A hint that costs nothing here; the count is a statistic. */
+  pause: (cpu: Cpu) => {
+    cpu.counters.pause++;
+  },
+};
+
+/** The same by an operation's number: its index in OPERATIONS. */
+export const EXECUTOR_TABLE: readonly Executor[] = OPERATIONS.map((op) => EXECUTORS[op]);
+
+export const OPERATION_NUMBERS: ReadonlyMap<Operation, number> = new Map(
+  OPERATIONS.map((op, number) => [op, number]),
+);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Executors of far JMP, CALL and RET.
+import { HI } from "../../mmu/machine-layout.ts";
+import type { Cpu } from "../cpu.ts";
+import { IMM, LINK } from "../decode/record.ts";
+import { CURRENT } from "../state-layout.ts";
+import { type FarTarget, farCall, farJump, farReturn } from "../system/far.ts";
+import { widthOf } from "./operands.ts";
+
+/** The pointer in the instruction: offset in IMM, selector in LINK. */
+function direct(cpu: Cpu, p: number): FarTarget {
+  cpu.s[CURRENT] = p;
+  const offset = cpu.code[p + IMM]!;
+  return {
+    selector: cpu.code[p + LINK]! & 0xffff,
+    lo: widthOf(cpu, p) === 1 ? offset & 0xffff : offset,
+    hi: 0,
+  };
+}
+
+/** The pointer in memory: offset by operand size, then the selector. */
+function indirect(cpu: Cpu, p: number): FarTarget {
+  const { s, mem } = cpu;
+  const width = widthOf(cpu, p);
+  const size = 1 << width;
+  const at = cpu.ea(p, size + 2, false);
+  const atHi = s[HI]!;
+  const selectorAt = (at + size) | 0;
+  const carry = selectorAt >>> 0 < at >>> 0 ? 1 : 0;
+  const selector = mem.load16(selectorAt, (atHi + carry) | 0);
+  if (width === 3) {
+    const lo = mem.load64(at, atHi);
+    return { selector, lo, hi: s[HI]! };
+  }
+  return { selector, lo: width === 2 ? mem.load32(at, atHi) : mem.load16(at, atHi), hi: 0 };
+}
+
+export const FAR_EXECUTORS = {
+  jmpFar: (cpu: Cpu, p: number) => farJump(cpu, p, direct(cpu, p)),
+  jmpFarIndirect: (cpu: Cpu, p: number) => farJump(cpu, p, indirect(cpu, p)),
+  callFar: (cpu: Cpu, p: number) => farCall(cpu, p, direct(cpu, p), widthOf(cpu, p)),
+  callFarIndirect: (cpu: Cpu, p: number) => farCall(cpu, p, indirect(cpu, p), widthOf(cpu, p)),
+  retFar: (cpu: Cpu, p: number) => {
+    cpu.s[CURRENT] = p;
+    farReturn(cpu, widthOf(cpu, p), cpu.code[p + IMM]! & 0xffff);
+  },
+} as const;

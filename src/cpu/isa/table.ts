@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Every row the processor has, with its notation parsed. A row's index here is its number everywhere.
+import { ALU_ROWS } from "./alu.ts";
+import { BIT_ROWS } from "./bit.ts";
+import { BMI_ROWS } from "./bmi.ts";
+import { BRANCH_ROWS, IO_ROWS, STACK_ROWS, STRING_ROWS } from "./control.ts";
+import { MOV_ROWS } from "./mov.ts";
+import { MUL_DIV_ROWS } from "./mul-div.ts";
+import { type EncodingMatch, type Operand, parseEncoding, parseOperands } from "./notation.ts";
+import type { IsaRow } from "./row.ts";
+import { SHIFT_ROWS } from "./shift.ts";
+import { SYSTEM_ROWS } from "./system.ts";
+
+export const ISA_ROWS: readonly IsaRow[] = [
+  ...ALU_ROWS,
+  ...MOV_ROWS,
+  ...SHIFT_ROWS,
+  ...MUL_DIV_ROWS,
+  ...BIT_ROWS,
+  ...BMI_ROWS,
+  ...STACK_ROWS,
+  ...BRANCH_ROWS,
+  ...STRING_ROWS,
+  ...IO_ROWS,
+  ...SYSTEM_ROWS,
+];
+
+export interface ParsedRow {
+  readonly row: IsaRow;
+  readonly operands: readonly Operand[];
+  readonly match: EncodingMatch;
+}
+
+export const PARSED_ROWS: readonly ParsedRow[] = ISA_ROWS.map((row) => {
+  const operands = parseOperands(row.operands);
+  return { row, operands, match: parseEncoding(row.encoding, operands) };
+});

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From GUEST_FAULT to the guest's handler: SDM 3A 6.5-6.8, 6.15. Faults that meet faults become double
+// faults, and those shut the processor down.
+import { GUEST_FAULT } from "../../mmu/page-fault.ts";
+import { type Cpu, FROM_MEMORY } from "../cpu.ts";
+import { INFO, INFO_SEGMENT_SHIFT, ROW } from "../decode/record.ts";
+import { FLAG_RF, readFlags } from "../flags.ts";
+import type { Operation } from "../isa/operations.ts";
+import { ISA_ROWS } from "../isa/table.ts";
+import { ACTIVITY_SHUTDOWN, CR2, CURRENT, DR6, GPR, RSP, SS } from "../state-layout.ts";
+import { AC, DB, DE, DF, GP, NP, PF, SS_FAULT, TS } from "../vectors.ts";
+import { deliver } from "./interrupt.ts";
+
+/** Exceptions that push an error code. */
+const HAS_ERROR_CODE: ReadonlySet<number> = new Set([DF, TS, NP, SS_FAULT, GP, PF, AC]);
+const CONTRIBUTORY: ReadonlySet<number> = new Set([DE, TS, NP, SS_FAULT, GP]);
+
+/** Operations whose implicit accesses go to the stack. */
+const USES_STACK: ReadonlySet<Operation> = new Set<Operation>([
+  "push",
+  "pop",
+  "pushf",
+  "popf",
+  "pushSegment",
+  "popSegment",
+  "call",
+  "callIndirect",
+  "callFarIndirect",
+  "ret",
+  "retFar",
+  "enter",
+  "leave",
+  "iret",
+]);
+
+/** Handles the GUEST_FAULT that the instruction in execution has thrown. */
+export function handleFault(cpu: Cpu): void {
+  const { vector, errorCode } = describeFault(cpu);
+  cpu.rewind();
+  raiseException(cpu, vector, errorCode);
+}
+
+/** The fault's vector and code; a page fault's address goes to CR2. The record is cleared for the next one. */
+function describeFault(cpu: Cpu): { vector: number; errorCode: number } {
+  const { s } = cpu;
+  if (cpu.faultVector !== FROM_MEMORY) {
+    const description = { vector: cpu.faultVector, errorCode: cpu.faultCode };
+    cpu.faultVector = FROM_MEMORY;
+    return description;
+  }
+  const { fault } = cpu.mem;
+  if (fault.isNonCanonical) return { vector: isStackFault(cpu) ? SS_FAULT : GP, errorCode: 0 };
+  s[CR2] = fault.lo;
+  s[CR2 + 1] = fault.hi;
+  return { vector: PF, errorCode: fault.errorCode };
+}
+
+/** A non-canonical stack access raises #SS: by SS as the operand's segment, or next to rSP. */
+function isStackFault(cpu: Cpu): boolean {
+  const p = cpu.s[CURRENT]!;
+  if (p === 0) return false;
+  const { fault } = cpu.mem;
+  const sp = GPR + 2 * RSP;
+  const distance = (fault.lo - cpu.s[sp]!) | 0;
+  const isNear = fault.hi === cpu.s[sp + 1] && distance >= -64 && distance <= 64;
+  if (isNear && USES_STACK.has(ISA_ROWS[cpu.code[p + ROW]!]!.op)) return true;
+  return ((cpu.code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7) === SS;
+}
+
+/** Calls an exception's handler at the current RIP, which faults must have been rewound to. */
+export function raiseException(cpu: Cpu, vector: number, errorCode: number): void {
+  let current = vector;
+  let code = errorCode;
+  for (;;) {
+    cpu.counters.exceptions++;
+    cpu.trace?.fault(current, code);
+    try {
+      deliver(cpu, {
+        vector: current,
+        errorCode: HAS_ERROR_CODE.has(current) ? code : undefined,
+        source: "event",
+        flags: readFlags(cpu.s) | (current === DB ? 0 : FLAG_RF),
+      });
+      return;
+    } catch (signal) {
+      if (signal !== GUEST_FAULT) throw signal;
+      const second = describeFault(cpu);
+      if (current === DF) {
+        shutDown(cpu);
+        return;
+      }
+      if (isDoubleFault(current, second.vector)) {
+        current = DF;
+        code = 0;
+      } else {
+        current = second.vector;
+        code = second.errorCode;
+      }
+    }
+  }
+}
+
+/** SDM 3A table 6-5. */
+function isDoubleFault(first: number, second: number): boolean {
+  if (CONTRIBUTORY.has(first)) return CONTRIBUTORY.has(second);
+  return first === PF && (second === PF || CONTRIBUTORY.has(second));
+}
+
+/** A debug exception: the causes are added to DR6. */
+export function raiseDebug(cpu: Cpu, causes: number): void {
+  cpu.s[DR6] = cpu.s[DR6]! | causes;
+  raiseException(cpu, DB, 0);
+}
+
+/** Delivers an external interrupt or NMI at the current RIP. */
+export function deliverInterrupt(cpu: Cpu, vector: number): void {
+  try {
+    deliver(cpu, { vector, errorCode: undefined, source: "event", flags: readFlags(cpu.s) });
+  } catch (signal) {
+    if (signal !== GUEST_FAULT) throw signal;
+    const { vector: fault, errorCode } = describeFault(cpu);
+    raiseException(cpu, fault, errorCode);
+  }
+}
+
+function shutDown(cpu: Cpu): void {
+  cpu.setActivity(ACTIVITY_SHUTDOWN, true);
+  cpu.exit = { kind: "suspended", how: "triplefault" };
+}
