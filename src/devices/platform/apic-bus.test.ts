@@ -52,6 +52,25 @@ describe("interprocessor interrupts in xAPIC mode (11.6.1, 11.6.2)", () => {
     expect(holders(rig, 0x42)).toEqual([0, 2]);
   });
 
+  it("reach nobody by a logical destination in a model that does not exist", () => {
+    const rig = new ApicRig({ count: 2 }).enableAll();
+    for (let i = 0; i < 2; i++) {
+      rig.write(reg.APIC_LDR, 0x01000000, i);
+      rig.write(reg.APIC_DFR, 0x7fffffff, i);
+    }
+    sendIpi(rig, 0x4841, 0x01);
+    expect(holders(rig, 0x41)).toEqual([]);
+  });
+
+  it("reach no xAPIC by the 32-bit destination of an x2APIC", () => {
+    const rig = new ApicRig({ count: 2 }).enableAll();
+    rig.apic.msrs.write(0x1b, 0xfee00d00, 0);
+    rig.write(reg.APIC_LDR, 0xff000000, 1);
+    rig.apic.msrs.write(0x830, 0x4841, 0x102);
+    rig.apic.msrs.write(0x830, 0x4042, 0x101);
+    expect([...holders(rig, 0x41), ...holders(rig, 0x42)]).toEqual([]);
+  });
+
   it("start processors as the MP specification asks, ignoring the INIT de-assert", () => {
     const rig = new ApicRig({ count: 3 }).enableAll();
     rig.write(reg.APIC_TPR, 0x20, 1);

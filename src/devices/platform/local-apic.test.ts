@@ -286,6 +286,21 @@ describe("a software-disabled local APIC", () => {
   });
 });
 
+describe("reset", () => {
+  it("returns to the mode the machine starts in, stops the timer and drops what is pending", () => {
+    const rig = new ApicRig().enableAll();
+    rig.write(reg.APIC_LVT_TIMER, 0x20040);
+    rig.write(reg.APIC_TIMER_INITIAL_COUNT, 1000);
+    rig.bus.deliver(0x50, 0);
+    rig.bus.deliver(0x700, 0);
+    rig.apic.msrs.write(0x1b, 0xfee00c00, 0);
+    rig.apic.reset();
+    expect(rig.read(reg.APIC_SVR)).toBe(0xff);
+    expect(rig.apic.pendingVector()).toBe(-1);
+    expect(rig.clock.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
 describe("a hostile guest", () => {
   it.each([1, 2, 3, 4])("finds nothing in the xAPIC window that throws (seed %d)", (seed) => {
     const rig = new ApicRig({ count: 3 }).enableAll();

@@ -8,7 +8,8 @@
 //
 // There is no firmware that would program virtual-wire mode, so until the guest software-enables the APIC,
 // LINT0 is INTR (the 8259 pair) and LINT1 is NMI, as bhyve has it. Left out: SMI, a writable
-// APIC ID, AMD's extensions.
+// APIC ID, AMD's extensions. The file is long because acceptance, the local pins and the register switch change the
+// same few fields; what stands on its own is in `apic/`.
 import type { Clock } from "../../base/clock.ts";
 import type { BusHandler } from "../bus.ts";
 import type { IrqPin } from "../irq.ts";

@@ -135,6 +135,17 @@ describe("interrupt sequence", () => {
     expect(rig.isr(MASTER)).toBe(0);
   });
 
+  it("answers IRQ 15 when it is the slave's request that has gone", () => {
+    const rig = new PicRig().initialise();
+    rig.io.write(0x4d1, 1, 0x02);
+    rig.out(MASTER, 0xc7);
+    rig.pic.pin(9).assert();
+    expect(rig.pic.pendingVector()).toBe(0x29);
+    rig.pic.slave.setLine(1, false);
+    expect(rig.pic.interruptAcknowledge()).toBe(0x2f);
+    expect([rig.isr(MASTER), rig.isr(SLAVE)]).toEqual([0x04, 0]);
+  });
+
   it("masks by OCW1 and keeps the edge for later", () => {
     const rig = new PicRig().initialise();
     rig.out(MASTER + 1, 0x10);

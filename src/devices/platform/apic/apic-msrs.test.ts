@@ -147,6 +147,20 @@ describe("x2APIC mode", () => {
   });
 });
 
+describe("ownership", () => {
+  it.each([
+    [0x1a, false],
+    [0x1b, true],
+    [0x6e0, true],
+    [0x7ff, false],
+    [0x800, true],
+    [0xbff, true],
+    [0xc00, false],
+  ])("of MSR %i is %s", (msr, isOwned) => {
+    expect(new ApicRig().apic.msrs.owns(msr)).toBe(isOwned);
+  });
+});
+
 describe("a hostile guest", () => {
   it("finds no MSR write that throws", () => {
     const rig = new ApicRig({ count: 2, startsInX2apic: true });

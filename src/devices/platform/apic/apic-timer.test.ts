@@ -178,6 +178,24 @@ describe("TSC-deadline mode (11.5.4.1)", () => {
     expect(rig.drain()).toEqual([]);
   });
 
+  it("keeps its deadline when the guest sets the TSC, and meets it at the new time", () => {
+    let tsc: GuestTsc | undefined;
+    const rig = new ApicRig({
+      tsc: (clock) => {
+        tsc = new GuestTsc({ clock, frequencyHz: 1e9 });
+        return tsc;
+      },
+    }).enableAll();
+    rig.write(reg.APIC_LVT_TIMER, TSC_DEADLINE);
+    rig.apic.msrs.write(0x6e0, 5_000_000, 0);
+    tsc?.write(4_000_000, 0);
+    rig.apic.timer.tscChanged();
+    rig.clock.advance(999_999);
+    expect(rig.drain()).toEqual([]);
+    rig.clock.advance(1);
+    expect(rig.drain()).toEqual([0x40]);
+  });
+
   it("never fires for a deadline beyond all time", () => {
     const rig = timerRig(TSC_DEADLINE);
     rig.apic.msrs.write(0x6e0, 0xffffffff, 0xffffffff);
