@@ -67,4 +67,11 @@ describe("ticks of an oscillator", () => {
       expect(ticksAt(ns - 1, hz)).toBeLessThan(tick);
     }
   });
+
+  it.each([2 ** 60, 2 ** 64, Number.MAX_VALUE, Number.POSITIVE_INFINITY])(
+    "never come when there are %d to wait for",
+    (ticks) => {
+      expect(nsAtTick(ticks, 1_000_000)).toBe(Number.POSITIVE_INFINITY);
+    },
+  );
 });
