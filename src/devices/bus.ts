@@ -36,6 +36,11 @@ export class Bus {
     return { detach: () => void this.#windows.remove(start) };
   }
 
+  /** Who holds any of the window's addresses: its name, undefined if the window is free. */
+  occupant(start: number, length: number): string | undefined {
+    return this.#windows.overlapping(start, length)?.name;
+  }
+
   read(address: number, size: AccessSize): number {
     const window = this.#windows.find(address);
     if (window === undefined) {
