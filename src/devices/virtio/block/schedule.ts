@@ -12,11 +12,15 @@ export interface Ordered {
   readonly end: number;
 }
 
+interface Entry<T> {
+  readonly request: T;
+  isRunning: boolean;
+}
+
 export class RequestSchedule<T extends Ordered> {
   readonly #start: (request: T) => void;
   /** In order of arrival. */
-  #running: T[] = [];
-  #waiting: T[] = [];
+  #entries: Entry<T>[] = [];
   #isStarting = false;
 
   /** `start` carries a request out; {@link finish} is called for it once, during `start` or later. */
@@ -26,23 +30,22 @@ export class RequestSchedule<T extends Ordered> {
 
   /** How many have been added and not finished. */
   get length(): number {
-    return this.#running.length + this.#waiting.length;
+    return this.#entries.length;
   }
 
   add(request: T): void {
-    this.#waiting.push(request);
+    this.#entries.push({ request, isRunning: false });
     this.#startReady();
   }
 
   finish(request: T): void {
-    this.#running = this.#running.filter((other) => other !== request);
+    this.#entries = this.#entries.filter((entry) => entry.request !== request);
     this.#startReady();
   }
 
   /** Forgets everything; {@link finish} does nothing for what was running. */
   clear(): void {
-    this.#running = [];
-    this.#waiting = [];
+    this.#entries = [];
   }
 
   /** Starting one may finish it and so make others ready: a loop, not a recursion. */
@@ -50,19 +53,18 @@ export class RequestSchedule<T extends Ordered> {
     if (this.#isStarting) return;
     this.#isStarting = true;
     for (let next = this.#nextReady(); next !== undefined; next = this.#nextReady()) {
-      const request = next;
-      this.#waiting = this.#waiting.filter((other) => other !== request);
-      this.#running.push(request);
-      this.#start(request);
+      next.isRunning = true;
+      this.#start(next.request);
     }
     this.#isStarting = false;
   }
 
-  #nextReady(): T | undefined {
-    return this.#waiting.find((request, index) => {
-      const isHeldUp = (earlier: T) => mustPrecede(earlier, request);
-      return !this.#running.some(isHeldUp) && !this.#waiting.slice(0, index).some(isHeldUp);
-    });
+  #nextReady(): Entry<T> | undefined {
+    return this.#entries.find(
+      ({ request, isRunning }, index) =>
+        !isRunning &&
+        !this.#entries.slice(0, index).some((earlier) => mustPrecede(earlier.request, request)),
+    );
   }
 }
 
