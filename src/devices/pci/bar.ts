@@ -53,11 +53,6 @@ export class Bar {
     if (spec.fixedAddress !== undefined) this.preset(spec.fixedAddress);
   }
 
-  /** How many of the six registers it takes. */
-  get registers(): number {
-    return this.kind === "mem64" ? 2 : 1;
-  }
-
   get isIo(): boolean {
     return this.kind === "io";
   }

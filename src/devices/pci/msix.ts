@@ -17,7 +17,6 @@ export const PCIM_MSIXCTRL_FUNCTION_MASK = 0x4000;
 export const PCIM_MSIXCTRL_MSIX_ENABLE = 0x8000;
 export const PCIM_MSIX_VCTRL_MASK = 0x1;
 export const MSIX_TABLE_ENTRY_SIZE = 16;
-export const MAX_MSIX_TABLE_ENTRIES = 2048;
 
 const CONTROL = 2;
 const TABLE = 4;
