@@ -21,6 +21,8 @@ const ARENA_BYTES = 0x8000;
 const STEPS = 6000;
 /** Far more than the few chains that one act offers can ask for. */
 const MOST_WORK = 1000;
+/** 64 each of the BAR decoder and the two virtio devices (`warnOnce`). */
+const MOST_WARNINGS = 3 * 64;
 
 /** How often the backends were asked for something. */
 interface Work {
@@ -231,6 +233,7 @@ describe("a hostile guest", () => {
       let most = 0;
       for (let step = 0; step < STEPS; step++) most = Math.max(most, guest.act());
       expect(most).toBeLessThan(MOST_WORK);
+      expect(machine.pci.warnings.length).toBeLessThanOrEqual(MOST_WARNINGS);
       machine.clock.advance(1_000_000);
       machine.pci.root.reset();
       expect(machine.pci.interrupts.asserted).toEqual([]);

@@ -5,7 +5,7 @@
 //   0xF4/4      ports   writing ends the machine, with exit status value × 2 + 1
 //   0x2000/32   ports   a byte each: sets an interrupt line, ISA below 16, I/O APIC from there on
 //   0xFF000000  64 KiB of memory-mapped storage
-import type { AccessSize, Bus, BusHandler } from "../bus.ts";
+import { type Bus, type BusHandler, loadBytes, storeBytes } from "../bus.ts";
 import type { IrqPin } from "../irq.ts";
 import type { LpcDevice } from "../pci/lpc-bridge.ts";
 
@@ -68,13 +68,7 @@ export class PcTestdev implements LpcDevice {
 /** Plain bytes, at any width. */
 function storageHandler(bytes: Uint8Array): BusHandler {
   return {
-    read(offset: number, size: AccessSize): number {
-      let value = 0;
-      for (let i = 0; i < size; i++) value += bytes[offset + i]! * 2 ** (8 * i);
-      return value;
-    },
-    write(offset: number, size: AccessSize, value: number): void {
-      for (let i = 0; i < size; i++) bytes[offset + i] = value >>> (8 * i);
-    },
+    read: (offset, size) => loadBytes(bytes, offset, size),
+    write: (offset, size, value) => storeBytes(bytes, offset, size, value),
   };
 }

@@ -6,7 +6,7 @@
 // the one that was there first does, and the newcomer gets the addresses as soon as they fall free.
 // bhyve ends with an assertion instead.
 import { hex } from "../../base/bits.ts";
-import type { Warn } from "../../base/warn.ts";
+import { type Warn, warnOnce } from "../../base/warn.ts";
 import type { Attachment, Bus } from "../bus.ts";
 import type { Bar } from "./bar.ts";
 
@@ -31,7 +31,7 @@ export class BarDecoder {
   constructor({ ports, memory, warn }: BarDecoderOptions) {
     this.#ports = ports;
     this.#memory = memory;
-    this.#warn = warn;
+    this.#warn = warnOnce(warn);
   }
 
   /** Brings a window on its bus to where its register says, or takes it off. Cheap if nothing changed. */

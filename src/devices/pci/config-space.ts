@@ -4,7 +4,7 @@
 // Every bit is either the device's or the driver's: a register states which bits may be written, and
 // any width at any offset then does the right thing, BAR sizing included. bhyve lets a guest overwrite
 // most of the header; here what the specification calls read-only is.
-import { alignDown } from "../../base/bits.ts";
+import { alignDown, allOnes } from "../../base/bits.ts";
 import type { AccessSize } from "../bus.ts";
 
 export const CONFIG_BYTES = 256;
@@ -87,7 +87,7 @@ export class ConfigSpace {
   read(offset: number, size: AccessSize): number {
     for (const { watcher } of this.#watching(offset, size)) watcher.read?.();
     const word = this.#registers.getUint32(alignDown(offset, 4), true) >>> (8 * (offset & 3));
-    return size === 4 ? word : word & (2 ** (8 * size) - 1);
+    return (word & allOnes(size)) >>> 0;
   }
 
   /** The driver writes: bits that are not its own keep their value. */

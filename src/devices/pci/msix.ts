@@ -5,7 +5,7 @@
 // An event on a masked vector sets its pending bit, and the message goes out when the mask is lifted
 // (§6.8.3.4). bhyve has no pending bits: there the event is lost. Accesses to the table other than
 // aligned ones of 4 bytes are undefined by §6.8.2; here narrow reads work and narrow writes are dropped.
-import { alignDown, alignUp } from "../../base/bits.ts";
+import { alignDown, alignUp, allOnes } from "../../base/bits.ts";
 import { pairToNumber } from "../../base/u64.ts";
 import type { AccessSize, BusHandler } from "../bus.ts";
 import type { MsiSink } from "../irq.ts";
@@ -87,7 +87,7 @@ export class MsixCapability implements PciCapability, BusHandler {
 
   read(offset: number, size: AccessSize): number {
     const word = this.#word(alignDown(offset, 4)) >>> (8 * (offset & 3));
-    return size === 4 ? word : word & (2 ** (8 * size) - 1);
+    return (word & allOnes(size)) >>> 0;
   }
 
   write(offset: number, size: AccessSize, value: number): void {

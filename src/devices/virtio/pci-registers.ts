@@ -2,7 +2,7 @@
 // What the legacy and the modern registers of a virtio PCI function share: queue selection, interrupt
 // vectors, ISR, access to the device configuration. VirtIO 1.2 §4.1.4.3, §4.1.4.5, §4.1.5.
 import { allOnes } from "../../base/bits.ts";
-import type { AccessSize } from "../bus.ts";
+import { type AccessSize, loadBytes } from "../bus.ts";
 import type { PciFunction } from "../pci/function.ts";
 import type { VirtioTransport } from "./transport.ts";
 import type { Virtqueue } from "./virtqueue.ts";
@@ -94,10 +94,7 @@ export class VirtioPciRegisters {
   }
 
   readConfig(offset: number, size: AccessSize): number {
-    const { config } = this.transport.device;
-    let value = 0;
-    for (let i = 0; i < size; i++) value += config[offset + i]! * 2 ** (8 * i);
-    return value;
+    return loadBytes(this.transport.device.config, offset, size);
   }
 
   writeConfig(offset: number, size: AccessSize, value: number): void {
