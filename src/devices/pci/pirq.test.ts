@@ -56,4 +56,12 @@ describe("PirqRouter", () => {
     pirq.reset();
     expect(interrupts.asserted).toEqual(["pic 3"]);
   });
+
+  it("makes its interrupts level-triggered again at a reset, which clears the ELCR", () => {
+    pirq.allocate(1, 1);
+    pirq.allocate(2, 1);
+    interrupts.levelTriggered.length = 0;
+    pirq.reset();
+    expect(interrupts.levelTriggered).toEqual([3, 4]);
+  });
 });

@@ -100,9 +100,12 @@ export class PirqRouter {
     if (--link.asserted === 0) this.#picPin(link)?.deassert();
   }
 
-  /** Back to the routing that was made for the guest before it started. */
+  /** Back to the routing that was made for the guest before it started; call it after the 8259 pair's reset. */
   reset(): void {
-    for (const [index, link] of this.#links.entries()) this.write(index, link.initial);
+    for (const [index, { initial }] of this.#links.entries()) {
+      this.write(index, initial);
+      if (initial !== PIRQ_DIS) this.#options.setLevelTriggered(initial);
+    }
   }
 
   #picPin(link: Link): IrqPin | undefined {

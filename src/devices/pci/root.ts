@@ -100,7 +100,7 @@ export class PciRoot implements ConfigAccess {
     this.functionAt(bdf)?.writeConfig(offset, size, value);
   }
 
-  /** Every device, and the routing, as at power-on. */
+  /** Every device, and the routing, as at power-on. After the interrupt controllers' own reset. */
   reset(): void {
     this.#ports.reset();
     for (const { device } of this.#devices.values()) device.reset();
