@@ -34,6 +34,11 @@ export class ByteFifo {
     return true;
   }
 
+  /** The oldest byte, left where it is; -1 when empty. */
+  peek(): number {
+    return this.#length === 0 ? -1 : this.#bytes[this.#head]!;
+  }
+
   /** Takes the oldest byte; -1 when empty. */
   shift(): number {
     if (this.#length === 0) return -1;

@@ -17,17 +17,18 @@ export class RangeMap<T> {
 
   /** Throws ERR_BUS_OVERLAP, naming both sides, if any address is taken already. */
   add(range: Range<T>): void {
-    const index = this.#firstAfter(range.start);
-    const before = this.#ranges[index - 1];
-    const after = this.#ranges[index];
-    const clash =
-      before !== undefined && before.start + before.length > range.start
-        ? before
-        : after !== undefined && range.start + range.length > after.start
-          ? after
-          : undefined;
+    const clash = this.overlapping(range.start, range.length);
     if (clash !== undefined) throw overlap(range, clash);
-    this.#ranges.splice(index, 0, range);
+    this.#ranges.splice(this.#firstAfter(range.start), 0, range);
+  }
+
+  /** A range that holds any of the `length` addresses from `start` on. */
+  overlapping(start: number, length: number): Range<T> | undefined {
+    const index = this.#firstAfter(start);
+    const before = this.#ranges[index - 1];
+    if (before !== undefined && before.start + before.length > start) return before;
+    const after = this.#ranges[index];
+    return after !== undefined && start + length > after.start ? after : undefined;
   }
 
   /** Removes the range that starts there; false if there is none. */

@@ -115,6 +115,8 @@ export const FPU_REGISTERS = 256;
 /** XMM0-XMM15 as the low halves of YMM0-YMM15: 32 bytes each, aligned to 32. */
 export const YMM = 288;
 export const YMM_WORDS = 8;
+/** Four vector registers for operands that come from memory; meaningless between instructions. */
+export const VECTOR_SCRATCH = 416;
 export const STATE_WORDS = 448;
 
 /** BYTE offsets, for byte and word registers and for SIMD views. */
@@ -180,6 +182,7 @@ export const STATE_FIELDS: readonly (readonly [name: string, word: number, words
   ["xinuse", XINUSE, 1],
   ["fpuRegisters", FPU_REGISTERS, 32],
   ["ymm", YMM, 16 * YMM_WORDS],
+  ["vectorScratch", VECTOR_SCRATCH, 4 * YMM_WORDS],
 ];
 
 /** The block must fit its place in the machine's memory. */

@@ -14,6 +14,23 @@ export interface BusHandler {
   write(offset: number, size: AccessSize, value: number): void;
 }
 
+/** Reads plain bytes as a register of `size` bytes, little-endian. All of them must be there. */
+export function loadBytes(bytes: Uint8Array, offset: number, size: AccessSize): number {
+  let value = 0;
+  for (let i = 0; i < size; i++) value += bytes[offset + i]! * 2 ** (8 * i);
+  return value;
+}
+
+/** Writes plain bytes as a register, little-endian. */
+export function storeBytes(
+  bytes: Uint8Array,
+  offset: number,
+  size: AccessSize,
+  value: number,
+): void {
+  for (let i = 0; i < size; i++) bytes[offset + i] = value >>> (8 * i);
+}
+
 /** A window that is on the bus. */
 export interface Attachment {
   detach(): void;
@@ -34,6 +51,11 @@ export class Bus {
   attach(start: number, length: number, name: string, handler: BusHandler): Attachment {
     this.#windows.add({ start, length, name, value: handler });
     return { detach: () => void this.#windows.remove(start) };
+  }
+
+  /** Who holds any of the window's addresses: its name, undefined if the window is free. */
+  occupant(start: number, length: number): string | undefined {
+    return this.#windows.overlapping(start, length)?.name;
   }
 
   read(address: number, size: AccessSize): number {

@@ -42,6 +42,7 @@ export class GuestMemory {
   /** One byte a RAM page, in the order of the RAM: PAGE_TOUCHED, PAGE_CODE. */
   readonly pageFlags: Uint8Array;
   codeWriteListener: CodeWriteListener = () => {};
+  readonly #halfwords: Uint16Array;
 
   /**
    * `ramBytes` is rounded up to 64 KiB; throws ERR_BAD_OPTION outside 32 MiB … 3.5 GiB. `rom` is what the
@@ -63,6 +64,7 @@ export class GuestMemory {
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.bytes = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
+    this.#halfwords = new Uint16Array(this.memory.buffer);
     this.bytes.set(rom, this.romOffset + this.romBytes - rom.length);
     this.pageFlags = this.bytes.subarray(PAGE_FLAGS_OFFSET, PAGE_FLAGS_OFFSET + ram / PAGE_SIZE);
   }
@@ -132,6 +134,24 @@ export class GuestMemory {
     if (size === 4) this.view.setUint32(offset, value, true);
     else if (size === 2) this.view.setUint16(offset, value, true);
     else this.view.setUint8(offset, value);
+    return true;
+  }
+
+  /**
+   * An atomic, sequentially consistent load of 2 aligned bytes: what a vCPU on another thread stored before
+   * it stored this value can be seen. -1 outside RAM or unaligned.
+   */
+  loadAtomic16(gpa: number): number {
+    const offset = this.offsetOf(gpa, 2);
+    return offset < 0 || (offset & 1) !== 0 ? -1 : Atomics.load(this.#halfwords, offset >>> 1);
+  }
+
+  /** The store to match {@link loadAtomic16}; false, and no change, outside RAM or unaligned. */
+  storeAtomic16(gpa: number, value: number): boolean {
+    const offset = this.offsetOf(gpa, 2);
+    if (offset < 0 || (offset & 1) !== 0) return false;
+    this.#noteWrite(gpa, offset, 2);
+    Atomics.store(this.#halfwords, offset >>> 1, value);
     return true;
   }
 

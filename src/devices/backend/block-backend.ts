@@ -2,20 +2,22 @@
 
 /** One request to a disk. Buffers are windows on guest RAM, borrowed until `done`. */
 export type BlockRequest =
-  | {
-      readonly kind: "read" | "write";
-      readonly offset: number;
-      readonly buffers: readonly Uint8Array[];
-    }
+  | { readonly kind: "read"; readonly offset: number; readonly buffers: readonly Uint8Array[] }
+  | { readonly kind: "write"; readonly offset: number; readonly buffers: readonly Uint8Array[] }
   | { readonly kind: "flush" }
-  | { readonly kind: "discard" | "write-zeroes"; readonly offset: number; readonly length: number };
+  | { readonly kind: "discard"; readonly offset: number; readonly length: number }
+  | { readonly kind: "write-zeroes"; readonly offset: number; readonly length: number };
 
 /** How it went. `unsupported` is for what the backend never does, `error` for what failed now. */
 export type BlockStatus = "ok" | "error" | "unsupported" | "read-only";
 
-/** A disk: a file, bytes in memory. Offsets and lengths are bytes, multiples of `sectorBytes`. */
+/** The unit of offsets and lengths, whatever sector size the disk claims. */
+export const BLOCK_UNIT_BYTES = 512;
+
+/** A disk: a file, bytes in memory. Offsets and lengths are bytes, multiples of {@link BLOCK_UNIT_BYTES}. */
 export interface BlockBackend {
   readonly sizeBytes: number;
+  /** What the guest is told that it should read and write in. */
   readonly sectorBytes: number;
   readonly physicalSectorBytes: number;
   readonly isReadOnly: boolean;

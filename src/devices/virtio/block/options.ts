@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The options of a disk, as they stand after `-s slot,virtio-blk,`. bhyve(8); bhyve: block_if.c.
+import { isPowerOfTwo } from "../../../base/bits.ts";
+import { VmmError } from "../../../base/errors.ts";
+import { BLOCK_UNIT_BYTES } from "../../backend/block-backend.ts";
+import { parseOptionList, takeFlag, takeValue } from "../../option-list.ts";
+
+export interface SectorSize {
+  readonly logicalBytes: number;
+  readonly physicalBytes: number;
+}
+
+/** How to open a disk's image. */
+export interface BlockFileOptions {
+  readonly path: string;
+  /** `ro` */
+  readonly isReadOnly: boolean;
+  /** `nocache`: around the host's cache. */
+  readonly isUncached: boolean;
+  /** `sync` or `direct`: a write is done when the storage has it. */
+  readonly isSync: boolean;
+  /** Not `nodelete`: the guest's discards may free the image's space. */
+  readonly canDiscard: boolean;
+  /** `sectorsize=logical[/physical]`; undefined takes the image's own. */
+  readonly sectorSize: SectorSize | undefined;
+}
+
+export interface BlockOptions {
+  readonly file: BlockFileOptions;
+  /** `ser=` or `serial=`, at most 20 bytes of it are shown. */
+  readonly serial: string | undefined;
+  /** What a disk in general does not know: options of the device it is attached to. */
+  readonly rest: Map<string, string | true>;
+}
+
+/** `path[,option…]`. Throws ERR_BAD_OPTION without a path and for values that make no sense. */
+export function parseBlockOptions(text: string | undefined): BlockOptions {
+  const [path = "", ...items] = (text ?? "").split(",");
+  if (path === "") {
+    throw new VmmError("ERR_BAD_OPTION", "a disk needs the path of its image: virtio-blk,path");
+  }
+  const rest = parseOptionList(items.join(","));
+  const isDirect = takeFlag(rest, "direct");
+  const file = {
+    path,
+    isReadOnly: takeFlag(rest, "ro"),
+    isUncached: takeFlag(rest, "nocache"),
+    isSync: takeFlag(rest, "sync") || isDirect,
+    canDiscard: !takeFlag(rest, "nodelete"),
+    sectorSize: parseSectorSize(takeValue(rest, "sectorsize")),
+  };
+  const short = takeValue(rest, "ser");
+  return { file, serial: takeValue(rest, "serial") ?? short, rest };
+}
+
+function parseSectorSize(text: string | undefined): SectorSize | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(\d+)(?:\/(\d+))?$/.exec(text);
+  const logicalBytes = Number(match?.[1] ?? 0);
+  const physicalBytes = Number(match?.[2] ?? logicalBytes);
+  const isValid =
+    isPowerOfTwo(logicalBytes) &&
+    isPowerOfTwo(physicalBytes) &&
+    logicalBytes >= BLOCK_UNIT_BYTES &&
+    logicalBytes <= physicalBytes;
+  if (!isValid) {
+    throw new VmmError(
+      "ERR_BAD_OPTION",
+      `Invalid sector size "${text}": expected logical[/physical], powers of two from 512, logical first`,
+    );
+  }
+  return { logicalBytes, physicalBytes };
+}
