@@ -31,9 +31,11 @@ export interface Watcher {
   /** True if accesses to this page must be seen: it then never enters the TLB. */
   isWatched(lo: number, hi: number): boolean;
   accessed(lo: number, hi: number, size: number, isWrite: boolean): void;
+  /** Faults if an access of 1 to 8 bytes must be aligned and is not: that comes before a page fault. */
+  checkAlignment(lo: number, hi: number, size: number): void;
 }
 
-const NO_WATCHER: Watcher = { isWatched: () => false, accessed() {} };
+const NO_WATCHER: Watcher = { isWatched: () => false, accessed() {}, checkAlignment() {} };
 
 /** Result of {@link LinearMemory.translate} for what is neither RAM nor, when reading, ROM. */
 const NOT_RAM = -1;
@@ -216,6 +218,7 @@ export class LinearMemory {
     const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
     const last = (lo + size - 1) & -4096;
     if (words[entry + TLB_WRITE] === last && words[entry + TLB_WRITE + 1] === hi) return;
+    if (size <= 8 && !this.#isImplicit) this.watcher.checkAlignment(lo, hi, size);
     this.#probe(lo, hi, size, ACCESS_WRITE);
   }
 
@@ -342,11 +345,17 @@ export class LinearMemory {
   }
 
   #probe(lo: number, hi: number, size: number, access: Access): void {
-    this.translate(lo, hi, access);
     const lastLo = (lo + size - 1) | 0;
-    if ((lastLo & -4096) !== (lo & -4096)) {
-      this.translate(lastLo & -4096, this.#carry(lo, hi, lastLo), access);
+    if ((lastLo & -4096) === (lo & -4096)) {
+      this.translate(lo, hi, access);
+      return;
     }
+    // An operand that is canonical in part is not: that comes before any page fault.
+    const lastHi = this.#carry(lo, hi, lastLo);
+    const isCanonical = hi >> 15 === hi >> 31;
+    if (isCanonical && lastHi >> 15 !== lastHi >> 31) this.#raise(true, 0, lo, hi);
+    this.translate(lo, hi, access);
+    this.translate(lastLo & -4096, lastHi, access);
   }
 
   #loadSlow(lo: number, hi: number, size: 1 | 2 | 4): number {
