@@ -241,7 +241,11 @@ function memoryForm(
     // rSP cannot be an index.
     index: index === 4 ? 5 : index,
     scale: random.below(4),
-    displacement: has8 ? (random.word() << 24) >> 24 : random.word() | 0,
+    displacement: has8
+      ? (random.word() << 24) >> 24
+      : has32 || isBaseless || form === "rip"
+        ? random.word() | 0
+        : 0,
     displacementSize: has8 ? 1 : has32 || isBaseless ? 4 : 0,
     hasSib: random.below(8) === 0,
     form16: -1,

@@ -28,6 +28,7 @@ import {
   GS,
   IDTR_BASE,
   IDTR_LIMIT,
+  LDTR,
   MXCSR,
   RIP,
   SEG_ACCESS,
@@ -41,7 +42,7 @@ import {
   XCR0,
   YMM_BYTE,
 } from "../../src/cpu/state-layout.ts";
-import { changedPrivilege, setCpl } from "../../src/cpu/system/mode.ts";
+import { changedPrivilege, changedSegments, setCpl } from "../../src/cpu/system/mode.ts";
 import type { Vcpu } from "../../src/cpu/vcpu.ts";
 import { GuestMemory, MIN_RAM } from "../../src/mmu/guest-memory.ts";
 import type { EngineName } from "./engine.ts";
@@ -172,6 +173,7 @@ export class VectorMachine {
     for (const segment of [ES, DS, FS, GS]) this.#segment(segment, 0, 0x10000, 0);
     this.#segment(CS, USER_CS, 0xa0fb, -1);
     this.#segment(SS, USER_DS, 0xc0f3, -1);
+    this.#segment(LDTR, 0, 0x10000, 0);
     this.#segment(TR, TSS_SELECTOR, 0x8b, 0x67);
     setPair(s, SEGMENTS + TR * SEG_WORDS + SEG_BASE, linear(TSS));
     setPair(s, GDTR_BASE, linear(GDT));
@@ -242,6 +244,7 @@ export class VectorMachine {
     s[ACTIVITY] = 0;
     cpu.pendingDebug = 0;
     cpu.shadowAt = -1;
+    if (!cpu.is64) changedSegments(cpu);
     if (s[CPL] !== 3) setCpl(cpu, 3);
     else if (hadAlignmentChecks || (registers.flags & FLAG_AC) !== 0) changedPrivilege(cpu);
   }

@@ -65,12 +65,16 @@ struct run_request {
 // The answer to RUN: this, then the snapshot as in the request, then `changes` patches.
 struct run_answer {
   uint32_t size;
-  uint32_t trap; // the exception's vector, or COMPLETE
+  uint32_t trap; // the exception's vector, COMPLETE or LEFT
   uint64_t error;
   uint64_t cr2;
   uint64_t changes;
 };
 #define COMPLETE 0x100
+// It went to another code or stack segment than the one it started in: to 32-bit code, say.
+#define LEFT 0x101
+#define USER_CS 0x33
+#define USER_SS 0x2b
 
 #define PAGE 4096
 #define MAX_PAGES 16
@@ -307,7 +311,8 @@ static void answer(struct sigcontext_64 *c, uint64_t fs_base, uint64_t gs_base) 
     read_vectors(state, (const uint8_t *)c->fpstate);
     output_end += sizeof *state - INTEGER_BYTES;
   }
-  head->trap = is_complete(c) ? COMPLETE : c->trapno;
+  int has_left = c->cs != USER_CS || c->ss != USER_SS;
+  head->trap = has_left ? LEFT : is_complete(c) ? COMPLETE : c->trapno;
   head->error = c->err;
   head->cr2 = c->cr2;
   head->changes = write_changes();
@@ -319,13 +324,24 @@ static void load(struct sigcontext_64 *c) {
   int has_vectors = (running->flags & WITH_VECTORS) != 0;
   apply_patches((const uint8_t *)state + (has_vectors ? sizeof *state : INTEGER_BYTES), running->patches);
   for (int i = 0; i < 16; i++) *gpr_of(c, i) = state->gpr[i];
+  c->cs = USER_CS;
+  c->ss = USER_SS;
   c->ip = state->rip;
   c->flags = state->rflags | (running->flags & ONE_STEP ? FLAG_TF : 0);
   // Without them they are what they were: the frame holds what the last run left.
   if (has_vectors) write_vectors(state, (uint8_t *)c->fpstate);
 }
 
-// The handler of every signal.
+// A request may have loaded segment registers; the kernel leaves all but CS and SS alone.
+static void reset_selectors(void) {
+  uint32_t ds, es, fs, gs;
+  __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                   : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+  if ((ds | es | fs | gs) == 0) return;
+  __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs" : : "r"(0));
+}
+
+// The handler of every signal, behind `entry`.
 void handle(int number, siginfo_t *info, struct ucontext *context) {
   uint64_t fs_base, gs_base;
   __asm__ volatile("rdfsbase %0; rdgsbase %1" : "=r"(fs_base), "=r"(gs_base));
@@ -342,6 +358,7 @@ void handle(int number, siginfo_t *info, struct ucontext *context) {
     if (request[1] != RUN) fail("harness: unknown request\n");
     running = (struct run_request *)request;
     load(c);
+    reset_selectors();
     __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(running->state.fs_base), "r"(running->state.gs_base));
     return;
   }
@@ -358,11 +375,16 @@ struct kernel_sigaction {
 void restorer(void);
 __asm__("restorer: mov $15, %eax\n syscall\n"); // rt_sigreturn
 
+// The kernel leaves AC, NT and ID as the request had them: compiled code does not care for alignment, and the
+// latter two are not restored from the frame.
+void entry(int number, siginfo_t *info, struct ucontext *context);
+__asm__("entry: push $0x202\n popfq\n jmp handle\n");
+
 void __attribute__((noreturn)) start(void) {
   stack_t stack = {.ss_sp = signal_stack, .ss_size = sizeof signal_stack};
   system_call(__NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0);
   struct kernel_sigaction action = {
-      .handler = handle,
+      .handler = entry,
       .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER,
       .restorer = restorer,
   };

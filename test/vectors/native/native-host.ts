@@ -15,6 +15,7 @@ const RUN = 2;
 const ONE_STEP = 1;
 const WITH_VECTORS = 2;
 const COMPLETE = 0x100;
+const LEFT = 0x101;
 const ANSWER_HEAD = 32;
 
 const SOURCE = "test/vectors/native/harness.c";
@@ -45,6 +46,8 @@ export interface NativeAnswer {
   readonly trap:
     | { readonly vector: number; readonly code: number; readonly cr2: bigint }
     | undefined;
+  /** It ended outside the segments that it started in, and the rest says little. */
+  readonly hasLeft: boolean;
   /** What was written, in runs of eight bytes. */
   readonly changes: readonly MemoryPiece[];
 }
@@ -200,13 +203,14 @@ function decodeAnswer(message: Buffer, request: NativeRequest): NativeAnswer {
   return {
     registers,
     trap:
-      trap === COMPLETE
+      trap === COMPLETE || trap === LEFT
         ? undefined
         : {
             vector: trap,
             code: Number(message.readBigUInt64LE(8)),
             cr2: message.readBigUInt64LE(16),
           },
+    hasLeft: trap === LEFT,
     changes,
   };
 }
