@@ -16,8 +16,9 @@ import { PostPort } from "../../src/devices/platform/post-port.ts";
 import { Rtc } from "../../src/devices/platform/rtc.ts";
 import { SystemControlPort } from "../../src/devices/platform/system-control-port.ts";
 import { RecordingCpu } from "../support/platform/apic-rig.ts";
-import { attack, SeededRandom } from "../support/platform/hostile-guest.ts";
+import { attack } from "../support/platform/hostile-guest.ts";
 import { ManualClock } from "../support/platform/manual-clock.ts";
+import { SeededRandom } from "../support/random.ts";
 
 const LAPIC = 0xfee00000;
 const IOAPIC = 0xfec00000;
