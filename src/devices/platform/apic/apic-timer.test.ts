@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { ApicRig } from "../../../../test/support/platform/apic-rig.ts";
 import { u64ToBigInt } from "../../../base/u64.ts";
-import { GuestTsc } from "../guest-tsc.ts";
+import { GuestTsc } from "../../../../test/support/platform/guest-tsc.ts";
 import * as reg from "./registers.ts";
 
 const HZ = 134217728;
