@@ -9,6 +9,7 @@
 import { hex } from "../base/bits.ts";
 import { VmmError } from "../base/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { viewOf } from "./bytes.ts";
 
 export const ET_REL = 1;
 export const ET_EXEC = 2;
@@ -155,10 +156,6 @@ export function stringAt(table: Uint8Array, offset: number): string {
   const bytes = table.subarray(offset, offset + LONGEST_NAME);
   const nul = bytes.indexOf(0);
   return new TextDecoder().decode(nul < 0 ? bytes : bytes.subarray(0, nul));
-}
-
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function checkIdentity(header: DataView, name: string): void {

@@ -3,6 +3,7 @@
 // the copy that the loader leaves behind its bss), or from the System.map of a Linux build.
 import { VmmError } from "../base/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
+import { viewOf } from "./bytes.ts";
 import {
   type ElfFile,
   SHT_STRTAB,
@@ -10,7 +11,6 @@ import {
   SYMBOL_BYTES,
   sectionContents,
   stringAt,
-  viewOf,
 } from "./elf.ts";
 
 const STT_FUNC = 2;

@@ -11,7 +11,7 @@ import { readPartitions } from "../../src/loader/disk/partition-table.ts";
 import type { FileSystem } from "../../src/loader/fs/file-system.ts";
 import { mountFileSystem } from "../../src/loader/fs/mount.ts";
 import { equalBytes } from "../support/bytes.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
+import { SeededRandom } from "../support/random.ts";
 import { testWithTool } from "../support/tools.ts";
 
 const random = new SeededRandom(6);

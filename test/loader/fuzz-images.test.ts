@@ -20,7 +20,7 @@ import { GzipFileSystem } from "../../src/loader/fs/gzip-file-system.ts";
 import { mountFileSystem } from "../../src/loader/fs/mount.ts";
 import { buildIso } from "../support/iso-image.ts";
 import { writeBsdLabel, writeMbr } from "../support/mbr-image.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
+import { SeededRandom } from "../support/random.ts";
 
 const { FUZZ_ROUNDS = "100", FUZZ_SEED = "8" } = process.env;
 const ROUNDS = Number(FUZZ_ROUNDS);
@@ -178,7 +178,7 @@ function damage(image: Uint8Array, used: readonly number[], random: SeededRandom
         result[at] = random.pick([0, 1, 0x7f, 0x80, 0xff]);
         break;
       case 2:
-        view.setUint32(at & ~3, random.u32(), true);
+        view.setUint32(at & ~3, random.next(), true);
         break;
       case 3:
         view.setUint32(at & ~3, random.pick([0, 1, 0x7fffffff, 0x80000000, 0xffffffff]), true);

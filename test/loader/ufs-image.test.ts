@@ -11,7 +11,7 @@ import {
 } from "../../images/build/file-tree.ts";
 import type { UfsOptions } from "../../images/build/ufs-geometry.ts";
 import { buildUfs1, buildUfs2 } from "../../images/build/ufs2.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
+import { SeededRandom } from "../support/random.ts";
 import { testWithTool } from "../support/tools.ts";
 import { checkUfs } from "../support/ufs-check.ts";
 

@@ -67,7 +67,7 @@ export async function answerTo(
   return (await atPrompt([line], options)).answers[0]!;
 }
 
-/** Follows the hand-off stack to the metadata, and that to the environment (bhyve reference 4.5 to 4.7). */
+/** Follows the hand-off stack to the metadata, and that to the environment (FreeBSD: sys/x86/include/metadata.h). */
 export function kernelEnvironment(memory: GuestMemory): Map<string, string> {
   const envp = preloadRecords(memory).find((record) => record.type === 0x8006);
   if (envp === undefined) throw new Error("no ENVP record");

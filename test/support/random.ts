@@ -23,6 +23,10 @@ export class SeededRandom {
     return this.next() % limit;
   }
 
+  bytes(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => this.next());
+  }
+
   pick<T>(choices: readonly T[]): T {
     return choices[this.below(choices.length)]!;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Where userboot leaves its scratch structures for the kernel's first instructions (bhyve reference 4.7; FreeBSD:
+// Where userboot leaves its scratch structures for the kernel's first instructions (FreeBSD:
 // stand/userboot/userboot/elf64_freebsd.c). Guest-physical addresses.
 
 export const HAND_OFF_STACK = 0x1000;

@@ -27,7 +27,7 @@ function translate(gla: bigint): number {
   return Number(pde & ~0xfffn) + Number(gla & 0x1f_ffffn);
 }
 
-describe("the scratch structures (bhyve reference 4.7)", () => {
+describe("the scratch structures (FreeBSD: userboot/elf64_freebsd.c)", () => {
   it("have modulep and kernend as 32-bit words above a return address of 0", () => {
     expect([0, 4, 8, 12].map((i) => memory.load(0x1000 + i, 4))).toEqual([
       0, 0x17f_d000, 0x17f_e000, 0,
@@ -53,7 +53,7 @@ describe("the scratch structures (bhyve reference 4.7)", () => {
   });
 });
 
-it("the registers are those of bhyve reference 4.8", () => {
+it("the registers are those of vm_setup_freebsd_registers (lib/libvmmapi)", () => {
   const data = { selector: 0x10, base: 0n, limit: 0, access: 0x93 };
   expect(state).toEqual({
     rip: entry,

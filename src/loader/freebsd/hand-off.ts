@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The last thing userboot does: stack, page tables and GDT in low memory, and the registers a FreeBSD/amd64 kernel
-// finds at btext. bhyve reference 4.7 and 4.8; FreeBSD: stand/userboot/userboot/elf64_freebsd.c, lib/libvmmapi
+// finds at btext. FreeBSD: stand/userboot/userboot/elf64_freebsd.c, lib/libvmmapi
 // vmmapi_freebsd.c.
 //
 // Every GiB of virtual memory shows the first GiB of physical memory, in 2 MiB pages. Kernels from 13 on find their
 // own physical address by walking these tables, so neither 1 GiB nor 4 KiB pages will do.
 import type { GuestMemory } from "../../mmu/guest-memory.ts";
-import { viewOf } from "../elf.ts";
+import { quadBytes, viewOf } from "../bytes.ts";
 import {
   ACCESS_TSS_BUSY,
   ACCESS_UNUSABLE,
@@ -53,7 +53,7 @@ export function enterKernel(memory: GuestMemory, entry: bigint, preload: Preload
   for (const [gpa, entryOf] of tables) {
     writeToGuest(memory, gpa, pageTable(entryOf), "the hand-off page tables");
   }
-  writeToGuest(memory, HAND_OFF_GDT, quads(GDT), "the hand-off GDT");
+  writeToGuest(memory, HAND_OFF_GDT, quadBytes(GDT), "the hand-off GDT");
   return {
     rip: entry,
     rsp: BigInt(HAND_OFF_STACK),
@@ -88,12 +88,5 @@ function stackPage({ modulep, kernend }: Preload): Uint8Array {
 }
 
 function pageTable(entryOf: (index: number) => number): Uint8Array {
-  return quads(Array.from({ length: TABLE_ENTRIES }, (_, i) => BigInt(entryOf(i))));
-}
-
-function quads(values: readonly bigint[]): Uint8Array {
-  const bytes = new Uint8Array(values.length * 8);
-  const view = viewOf(bytes);
-  for (const [i, value] of values.entries()) view.setBigUint64(i * 8, value, true);
-  return bytes;
+  return quadBytes(Array.from({ length: TABLE_ENTRIES }, (_, i) => BigInt(entryOf(i))));
 }

@@ -10,7 +10,8 @@ import { BytesSource } from "../../../test/support/memory-file-system.ts";
 import { corrupt, SeededRandom } from "../../../test/support/random.ts";
 import { VmmError } from "../../base/errors.ts";
 import { GuestMemory, MIB } from "../../mmu/guest-memory.ts";
-import { ET_EXEC, parseElf, viewOf } from "../elf.ts";
+import { viewOf } from "../bytes.ts";
+import { ET_EXEC, parseElf } from "../elf.ts";
 import { SymbolTable } from "../symbols.ts";
 import { loadKernel } from "./kernel.ts";
 import {
@@ -29,7 +30,7 @@ const load = (image: Uint8Array, memory = new GuestMemory(64 * MIB)) => ({
   ...loadKernel(memory, parseElf(new BytesSource(image), PATH)),
 });
 
-describe("a kernel in guest memory (bhyve reference 4.1, 4.2)", () => {
+describe("a kernel in guest memory (FreeBSD: stand/common/load_elf.c)", () => {
   const dirty = new GuestMemory(64 * MIB);
   dirty.writable(0x20_0000, 0x1_0000)!.fill(0xaa);
   const { memory, file, report } = load(kernelImage({ withCtors: true }), dirty);
@@ -60,7 +61,7 @@ describe("a kernel in guest memory (bhyve reference 4.1, 4.2)", () => {
     expect(table.lookup(TEST_KERNEL_ENTRY + 1n)).toEqual({ name: "btext", offset: 1n });
   });
 
-  it("lists its metadata newest first (4.6)", () => {
+  it("lists its metadata newest first (common/module.c file_addmetadata)", () => {
     expect(file.metadata.map((m) => m.type)).toEqual([
       MODINFOMD_ELFHDR,
       MODINFOMD_DYNAMIC,

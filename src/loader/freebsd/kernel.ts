@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Puts an amd64 FreeBSD kernel (ELF64, linked at KERNBASE) where it runs. FreeBSD: stand/common/load_elf.c; the
-// layout is bhyve reference 4.1 and 4.2.
+// Puts an amd64 FreeBSD kernel (ELF64, linked at KERNBASE) where it runs. FreeBSD: stand/common/load_elf.c.
 //
 //   p_vaddr − KERNBASE     every PT_LOAD: file bytes, then zeroes up to p_memsz
 //   after the last, on 8   u64 size, symbol table, pad to 8, u64 size, string table, pad to 8

@@ -8,7 +8,7 @@
 // Records of other types (modules, plug-and-play tables) are passed over.
 import { alignUp } from "../../base/bits.ts";
 import { VmmError } from "../../base/errors.ts";
-import { viewOf } from "../elf.ts";
+import { viewOf } from "../bytes.ts";
 import type { VersionRange } from "./preloaded-file.ts";
 
 const LINKER_HINTS_VERSION = 1;

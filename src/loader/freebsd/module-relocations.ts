@@ -4,6 +4,7 @@
 // stand/common/reloc_elf.c. Only R_X86_64_64, the one kind a data pointer has.
 import { hex } from "../../base/bits.ts";
 import { VmmError } from "../../base/errors.ts";
+import { RangeMap } from "../../base/range-map.ts";
 import type { GuestMemory } from "../../mmu/guest-memory.ts";
 import {
   type ElfFile,
@@ -40,24 +41,23 @@ interface Placed {
 export function pointersOf(memory: GuestMemory, elf: ElfFile, layout: ModuleLayout): FollowPointer {
   const placed = elf.sections
     .map((section): Placed => ({ section, start: layout.addresses[section.index]! }))
-    .filter(({ start }) => start !== 0)
+    .filter(({ section, start }) => start !== 0 && section.size > 0)
     .sort((a, b) => a.start - b.start);
-  const byTarget = new Map<number, Placed[]>();
-  for (const table of placed) {
-    const { type, info } = table.section;
+  const byAddress = new RangeMap<Placed>();
+  const tablesOf = new Map<number, Placed[]>();
+  for (const value of placed) {
+    const { name, size, type, info } = value.section;
+    byAddress.add({ start: value.start, length: size, name, value });
     if (type !== SHT_RELA && type !== SHT_REL) continue;
-    const tables = byTarget.get(info);
-    if (tables === undefined) byTarget.set(info, [table]);
-    else tables.push(table);
+    const tables = tablesOf.get(info);
+    if (tables === undefined) tablesOf.set(info, [value]);
+    else tables.push(value);
   }
   return (gpa) => {
-    const target = placed[lastIndexAtOrBelow(placed, gpa)];
+    const target = byAddress.find(gpa)?.value;
     if (target === undefined) throw unrelocated(elf, gpa);
-    target.relocations ??= readRelocations(
-      memory,
-      byTarget.get(target.section.index) ?? [],
-      target,
-    );
+    const tables = tablesOf.get(target.section.index) ?? [];
+    target.relocations ??= readRelocations(memory, tables, target);
     const relocation = target.relocations.get(gpa - target.start);
     if (relocation === undefined) throw unrelocated(elf, gpa);
     if (relocation.type !== R_X86_64_64) {
@@ -68,17 +68,6 @@ export function pointersOf(memory: GuestMemory, elf: ElfFile, layout: ModuleLayo
     }
     return symbolAddress(memory, elf, layout, relocation.symbol) + Number(relocation.addend);
   };
-}
-
-function lastIndexAtOrBelow(placed: readonly Placed[], gpa: number): number {
-  let low = 0;
-  let high = placed.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (placed[middle]!.start <= gpa) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }
 
 /** Every relocation of one section, by offset in it. */

@@ -6,15 +6,8 @@ import { BytesSource } from "../../../test/support/memory-file-system.ts";
 import { corrupt, SeededRandom } from "../../../test/support/random.ts";
 import { VmmError } from "../../base/errors.ts";
 import { GuestMemory, MIB } from "../../mmu/guest-memory.ts";
-import {
-  ET_REL,
-  parseElf,
-  SHF_ALLOC,
-  SHT_PROGBITS,
-  SHT_STRTAB,
-  SHT_SYMTAB,
-  viewOf,
-} from "../elf.ts";
+import { viewOf } from "../bytes.ts";
+import { ET_REL, parseElf, SHF_ALLOC, SHT_PROGBITS, SHT_STRTAB, SHT_SYMTAB } from "../elf.ts";
 import { loadModule } from "./module.ts";
 import { MODINFOMD_DEPLIST, MODINFOMD_ELFHDR, MODINFOMD_SHDR } from "./preloaded-file.ts";
 
@@ -31,7 +24,7 @@ const load = (image: Uint8Array, address = 0x17f_5a21) => {
   return { memory, file: loadModule(memory, elfOf(image), address) };
 };
 
-describe("a module in guest memory (bhyve reference 4.3)", () => {
+describe("a module in guest memory (FreeBSD: stand/common/load_elf_obj.c)", () => {
   const image = moduleImage(SPEC);
   const elf = elfOf(image);
   const { memory, file } = load(image);

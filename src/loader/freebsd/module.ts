@@ -5,6 +5,7 @@
 import { alignUp } from "../../base/bits.ts";
 import { VmmError } from "../../base/errors.ts";
 import type { GuestMemory } from "../../mmu/guest-memory.ts";
+import { viewOf } from "../bytes.ts";
 import {
   checkSectionRange,
   type ElfFile,
@@ -12,7 +13,6 @@ import {
   SECTION_HEADER_BYTES,
   SHT_NOBITS,
   SHT_PROGBITS,
-  viewOf,
 } from "../elf.ts";
 import { copyFileToGuest, zeroGuest } from "../guest-copy.ts";
 import { readModuleMetadata } from "./module-dependencies.ts";

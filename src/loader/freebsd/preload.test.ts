@@ -15,7 +15,7 @@ import {
   u64Bytes,
 } from "./preloaded-file.ts";
 
-// The worked example of the bhyve reference, 4.10: a kernel from 0x200000 to 0x17F5A20, one module behind it,
+// A worked example by the rules of stand/common/modinfo.c and bootinfo64.c: a kernel from 0x200000 to 0x17F5A20, one module behind it,
 // boot_serial=1.
 const kernel: PreloadedFile = {
   name: "/boot/kernel/kernel",
@@ -74,17 +74,17 @@ describe("the preload area", () => {
   const memory = new GuestMemory(GIB);
   const preload = writePreload(memory, request);
 
-  it("lies where the worked example has it (bhyve reference 4.10)", () => {
+  it("lies page by page behind the last file (userboot/bootinfo64.c)", () => {
     expect(preload).toEqual({ envp: 0x17f_c000, modulep: 0x17f_d000, kernend: 0x17f_e000 });
   });
 
-  it("begins with the environment, NUL after each variable and one NUL more (4.5)", () => {
+  it("begins with the environment, NUL after each variable and one NUL more (common/modinfo.c md_copyenv)", () => {
     const text = Buffer.from(memory.readable(preload.envp, 23)!).toString("latin1");
     expect(text).toBe("LINES=24\0boot_serial=1\0");
     expect(memory.load(preload.envp + 23, 1)).toBe(0);
   });
 
-  it("holds the records of the worked example in their order (4.6, 4.10)", () => {
+  it("holds the records in their order (common/modinfo.c md_copymodules)", () => {
     expect(recordsAt(memory, preload.modulep)).toEqual([
       '1 20 "/boot/kernel/kernel\\u0000"',
       '2 11 "elf kernel\\u0000"',

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The environment block and the preload metadata that an amd64 FreeBSD kernel is handed. FreeBSD:
-// stand/common/modinfo.c, stand/userboot/userboot/bootinfo64.c and biossmap.c; bhyve reference 4.4 to 4.6.
+// stand/common/modinfo.c, stand/userboot/userboot/bootinfo64.c.
 //
 //   A, page behind the last file   name=value NUL … NUL
 //   M, next page                   records: u32 type, u32 length, data, pad to 8; the last is type 0, length 0
@@ -9,9 +9,10 @@
 // KERNEND stands in the records whose length decides it, so they are built twice.
 import { alignUp } from "../../base/bits.ts";
 import { VmmError } from "../../base/errors.ts";
-import { type GuestMemory, HIGHMEM_BASE } from "../../mmu/guest-memory.ts";
-import { viewOf } from "../elf.ts";
+import type { GuestMemory } from "../../mmu/guest-memory.ts";
+import { viewOf } from "../bytes.ts";
 import { writeToGuest } from "../guest-copy.ts";
+import { reportedRam } from "../reported-ram.ts";
 import {
   checkRoom,
   KERNEL_TYPE,
@@ -35,10 +36,6 @@ const MODINFO_ARGS = 6;
 const MODINFO_METADATA = 0x8000;
 
 const PAGE = 4096;
-const SMAP_TYPE_MEMORY = 1;
-const SMAP_ENTRY_BYTES = 20;
-const BASE_MEMORY = 0xa_0000;
-const EXTENDED_MEMORY = 0x10_0000;
 
 export interface PreloadRequest {
   /** The kernel and what came after it, in the order of loading. */
@@ -63,7 +60,7 @@ export function writePreload(memory: GuestMemory, request: PreloadRequest): Prel
   const envp = alignUp(end, PAGE);
   const environment = environmentBlock(request.environment);
   const modulep = alignUp(envp + environment.length, PAGE);
-  const smap = smapData(memory);
+  const smap = reportedRam(memory);
   const build = (kernend: number) =>
     metadataRecords(request.files, kernel, [
       { type: MODINFOMD_SMAP, data: smap },
@@ -115,23 +112,6 @@ function record(type: number, data: Uint8Array): Uint8Array {
   view.setUint32(4, data.length, true);
   bytes.set(data, 8);
   return bytes;
-}
-
-/** The BIOS memory map: packed 20-byte entries of base, length, type. */
-function smapData(memory: GuestMemory): Uint8Array {
-  const ranges = [
-    [0, BASE_MEMORY],
-    [EXTENDED_MEMORY, memory.lowmem - EXTENDED_MEMORY],
-    [HIGHMEM_BASE, memory.highmem],
-  ].filter(([, length]) => length! > 0);
-  const data = new Uint8Array(ranges.length * SMAP_ENTRY_BYTES);
-  const view = viewOf(data);
-  for (const [i, [base, length]] of ranges.entries()) {
-    view.setBigUint64(i * SMAP_ENTRY_BYTES, BigInt(base!), true);
-    view.setBigUint64(i * SMAP_ENTRY_BYTES + 8, BigInt(length!), true);
-    view.setUint32(i * SMAP_ENTRY_BYTES + 16, SMAP_TYPE_MEMORY, true);
-  }
-  return data;
 }
 
 function cString(text: string): Uint8Array {

@@ -56,7 +56,7 @@ export interface PreloadedFile {
   /** Guest-physical. */
   readonly address: number;
   readonly sizeBytes: number;
-  /** In the order of the image, which is newest first (bhyve reference: the loader pushes at the front). */
+  /** In the order of the image, which is newest first (stand/common/module.c pushes at the front). */
   readonly metadata: readonly Metadata[];
   /** Newest first, too. */
   readonly modules: readonly ModuleVersion[];

@@ -4,7 +4,7 @@ import { directory, file, symlink } from "../../../images/build/file-tree.ts";
 import { LeWriter } from "../../../images/build/le-writer.ts";
 import { equalBytes } from "../../../test/support/bytes.ts";
 import { buildIso } from "../../../test/support/iso-image.ts";
-import { SeededRandom } from "../../../test/support/seeded-random.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { memorySource } from "../disk/memory-source.ts";
 import type { FileSystem } from "./file-system.ts";
 import { mountIso9660 } from "./iso9660.ts";

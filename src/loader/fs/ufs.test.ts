@@ -4,7 +4,7 @@ import { directory, file, sparseFile, symlink } from "../../../images/build/file
 import { LeWriter } from "../../../images/build/le-writer.ts";
 import { buildUfs1, buildUfs2 } from "../../../images/build/ufs2.ts";
 import { equalBytes } from "../../../test/support/bytes.ts";
-import { SeededRandom } from "../../../test/support/seeded-random.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { memorySource } from "../disk/memory-source.ts";
 import type { FileSystem } from "./file-system.ts";
 import { UFS_ROOTINO, UFS1, UFS2 } from "./ufs/format.ts";

@@ -3,15 +3,13 @@
 // and boot.rst; arch/x86/include/uapi/asm/bootparam.h for the offsets.
 //
 //   0x070  acpi_rsdp_addr   0x1E8  e820_entries   0x1F1  setup_header   0x2D0  e820_table, 20 bytes each
-import { type GuestMemory, HIGHMEM_BASE } from "../../mmu/guest-memory.ts";
-import { viewOf } from "../elf.ts";
+import type { GuestMemory } from "../../mmu/guest-memory.ts";
+import { viewOf } from "../bytes.ts";
+import { entryCount, reportedRam } from "../reported-ram.ts";
 import { HEADER_MAGIC, SETUP_HEADER_START } from "./bzimage.ts";
 
 export const BOOT_PARAMS_BYTES = 4096;
 
-const E820_RAM = 1;
-const BASE_MEMORY = 0xa_0000;
-const EXTENDED_MEMORY = 0x10_0000;
 /** A loader without a number of its own. */
 const LOADER_UNDEFINED = 0xff;
 const CAN_USE_HEAP = 0x80;
@@ -40,7 +38,9 @@ export function buildBootParams(memory: GuestMemory, params: BootParams): Uint8A
   view.setUint32(0x21c, params.initrd?.sizeBytes ?? 0, true);
   view.setUint32(0x228, params.commandLineAddress, true);
   view.setBigUint64(0x070, BigInt(params.acpiRsdp ?? 0), true);
-  writeMemoryMap(view, memory);
+  const memoryMap = reportedRam(memory);
+  view.setUint8(0x1e8, entryCount(memoryMap));
+  page.set(memoryMap, 0x2d0);
   return page;
 }
 
@@ -50,18 +50,4 @@ function writeOwnHeader(view: DataView): void {
   view.setUint32(0x202, HEADER_MAGIC, true);
   view.setUint16(0x206, 0x20f, true);
   view.setUint8(0x211, 0x1);
-}
-
-function writeMemoryMap(view: DataView, memory: GuestMemory): void {
-  const ranges = [
-    [0, BASE_MEMORY],
-    [EXTENDED_MEMORY, memory.lowmem - EXTENDED_MEMORY],
-    [HIGHMEM_BASE, memory.highmem],
-  ].filter(([, length]) => length! > 0);
-  view.setUint8(0x1e8, ranges.length);
-  for (const [i, [base, length]] of ranges.entries()) {
-    view.setBigUint64(0x2d0 + i * 20, BigInt(base!), true);
-    view.setBigUint64(0x2d8 + i * 20, BigInt(length!), true);
-    view.setUint32(0x2e0 + i * 20, E820_RAM, true);
-  }
 }

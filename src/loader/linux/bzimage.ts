@@ -7,7 +7,7 @@
 import { hex, isPowerOfTwo } from "../../base/bits.ts";
 import { VmmError } from "../../base/errors.ts";
 import type { ByteSource } from "../byte-source.ts";
-import { viewOf } from "../elf.ts";
+import { viewOf } from "../bytes.ts";
 
 export const SETUP_HEADER_START = 0x1f1;
 /** Where struct boot_params goes on with something else. */

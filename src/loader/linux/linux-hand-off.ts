@@ -6,7 +6,7 @@
 //   0x10000  boot_params        0x12000  PML4, PDPT, four page directories
 //   0x11000  GDT                0x20000  command line
 import type { GuestMemory } from "../../mmu/guest-memory.ts";
-import { viewOf } from "../elf.ts";
+import { quadBytes } from "../bytes.ts";
 import {
   ACCESS_TSS_BUSY,
   ACCESS_UNUSABLE,
@@ -32,6 +32,7 @@ export const COMMAND_LINE_ADDRESS = 0x2_0000;
 export const COMMAND_LINE_ROOM = 0x1_0000;
 
 const PAGE = 4096;
+const ENTRIES = 512;
 const LARGE_PAGE = 0x20_0000;
 const MAPPED_GIB = 4;
 const PG_V = 0x1;
@@ -48,7 +49,7 @@ const DATA_SEGMENT: SegmentState = { selector: 0x18, base: 0n, limit: FLAT_LIMIT
 /** Writes GDT and, for long mode, page tables; gives the state to enter at `entry`. */
 export function enterLinux(memory: GuestMemory, entry: number, isLongMode: boolean): EntryState {
   const gdt = [0n, 0n, isLongMode ? CODE_64 : CODE_32, DATA];
-  writeToGuest(memory, GDT_ADDRESS, quads(gdt), "the hand-off GDT");
+  writeToGuest(memory, GDT_ADDRESS, quadBytes(gdt), "the hand-off GDT");
   if (isLongMode) {
     writeToGuest(memory, PAGE_TABLES_ADDRESS, pageTables(), "the hand-off page tables");
   }
@@ -80,22 +81,13 @@ export function enterLinux(memory: GuestMemory, entry: number, isLongMode: boole
 function pageTables(): Uint8Array {
   const pdpt = PAGE_TABLES_ADDRESS + PAGE;
   const directories = pdpt + PAGE;
-  const pages = new Uint8Array((2 + MAPPED_GIB) * PAGE);
-  const view = viewOf(pages);
-  view.setBigUint64(0, BigInt(pdpt | PG_V | PG_RW), true);
-  for (let i = 0; i < MAPPED_GIB; i++) {
-    const directory = BigInt((directories + i * PAGE) | PG_V | PG_RW);
-    view.setBigUint64(PAGE + i * 8, directory, true);
-  }
-  for (let i = 0; i < MAPPED_GIB * 512; i++) {
-    const entry = BigInt(i * LARGE_PAGE) | BigInt(PG_V | PG_RW | PG_PS);
-    view.setBigUint64(2 * PAGE + i * 8, entry, true);
-  }
-  return pages;
-}
-
-function quads(values: readonly bigint[]): Uint8Array {
-  const bytes = new Uint8Array(values.length * 8);
-  for (const [i, value] of values.entries()) viewOf(bytes).setBigUint64(i * 8, value, true);
-  return bytes;
+  const table = (count: number, entryOf: (i: number) => number) =>
+    Array.from({ length: Math.max(count, ENTRIES) }, (_, i) =>
+      i < count ? BigInt(entryOf(i)) : 0n,
+    );
+  return quadBytes([
+    ...table(1, () => pdpt + PG_V + PG_RW),
+    ...table(MAPPED_GIB, (i) => directories + i * PAGE + PG_V + PG_RW),
+    ...table(MAPPED_GIB * ENTRIES, (i) => i * LARGE_PAGE + PG_V + PG_RW + PG_PS),
+  ]);
 }

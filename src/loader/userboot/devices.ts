@@ -17,7 +17,7 @@ export interface LoaderDevice {
   readonly sizeBytes: number;
   /**
    * How much the partition scheme wants to be booted from this one; 0 is not at all. Of a disk's parts the first with
-   * the highest number becomes the current device (bhyve reference 3.3: FreeBSD before DOS, active before not).
+   * the highest number becomes the current device (stand/common/part.c: FreeBSD before DOS, active before not).
    */
   readonly bootPreference: number;
   /** The filesystem on it, undefined if none is recognised. Asked once. Throws ERR_BAD_IMAGE for a damaged one. */

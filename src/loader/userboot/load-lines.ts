@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The lines that the loader prints about what it loads (bhyve reference 3.5). FreeBSD: stand/common/load_elf.c,
+// The lines that the loader prints about what it loads. FreeBSD: stand/common/load_elf.c,
 // load_elf_obj.c, module.c.
 import { hex } from "../../base/bits.ts";
 import { PF_W } from "../elf.ts";

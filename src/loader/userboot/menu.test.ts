@@ -21,7 +21,7 @@ async function rows(acts: readonly Act[], files: Files = luaFiles()): Promise<st
 }
 
 describe("the menu of the Lua loader", () => {
-  it("shows what 13.x shows (bhyve reference 3.6)", async () => {
+  it("shows what 13.x shows (stand/lua/menu.lua)", async () => {
     expect(await rows([" "])).toEqual([
       "1. Boot Multi user [Enter]",
       "2. Boot Single user",
@@ -92,7 +92,7 @@ describe("the menu of the Lua loader", () => {
 });
 
 describe("the menu of the Forth loader", () => {
-  it("shows what 10.x shows (bhyve reference 3.6)", async () => {
+  it("shows what 10.x shows (stand/forth/menu.rc)", async () => {
     expect(await rows([" "], forthFiles())).toEqual([
       "1. Boot Multi User [Enter]",
       "2. Boot Single User",

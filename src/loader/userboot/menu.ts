@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The boot menu: shows a page, counts down, answers keys. The pages are in menu-pages.ts, one set for each face.
-// FreeBSD: stand/lua/menu.lua, stand/forth/menu.4th; bhyve reference 3.6.
+// FreeBSD: stand/lua/menu.lua, stand/forth/menu.4th.
 import { boot } from "./boot-flow.ts";
 import { CommandError } from "./command-error.ts";
 import { KEY_BACKSPACE, KEY_DELETE, KEY_ENTER, KEY_LINEFEED } from "./console.ts";

@@ -2,7 +2,8 @@
 // From a loaded kernel to the state it is entered with: root filesystem, boothowto, environment and metadata in guest
 // memory, hand-off structures. FreeBSD: stand/common/boot.c (boot, autoboot), stand/userboot/userboot/bootinfo64.c.
 import { VmmError } from "../../base/errors.ts";
-import { ELF_HEADER_BYTES, viewOf } from "../elf.ts";
+import { viewOf } from "../bytes.ts";
+import { ELF_HEADER_BYTES } from "../elf.ts";
 import { bootHowto } from "../freebsd/boot-howto.ts";
 import { enterKernel } from "../freebsd/hand-off.ts";
 import { writePreload } from "../freebsd/preload.ts";

@@ -16,7 +16,7 @@ const ENTER = "\r";
 const KERNEL = "/boot/kernel/kernel";
 
 describe("an image of the Forth times boots", () => {
-  it("with the lines of the article's session (bhyve reference 12)", async () => {
+  it("with the lines of a bhyveload session of 2012", async () => {
     const { result, console } = await session([ENTER], { files: forthFiles() });
     expect(result.kind).toBe("booted");
     expect(console.lines.slice(0, 7)).toEqual([
@@ -108,7 +108,7 @@ describe("an image of the Lua times boots", () => {
 });
 
 describe("what a booted kernel is given", () => {
-  it("is its entry, and the state of bhyve reference 4.8", async () => {
+  it("is its entry, and the registers of vm_setup_freebsd_registers", async () => {
     const { result, memory } = await session([ENTER]);
     if (result.kind !== "booted") throw new Error("did not boot");
     expect(result.entry.rip).toBe(TEST_KERNEL_ENTRY);
@@ -127,7 +127,7 @@ describe("what a booted kernel is given", () => {
     ]);
   });
 
-  it("is every variable of the loader (3.4), the root from fstab among them", async () => {
+  it("is every variable of the loader, the root from fstab among them", async () => {
     const { kenv } = await session([ENTER]);
     expect(Object.fromEntries(kenv)).toMatchObject({
       LINES: "24",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // FreeBSD's boot loader on the host's side, as bhyveload runs userboot.so: devices in, a kernel in guest memory and the
-// state to enter it with out. bhyve reference 3 and 12; FreeBSD: stand/userboot/userboot/main.c, stand/common/interp.c.
+// state to enter it with out. FreeBSD: stand/userboot/userboot/main.c, stand/common/interp.c.
 //
 // A re-implementation: it honours the files of an image (loader.conf, device.hints, fstab, linker.hints, loader.rc's
 // words), and does not run the Forth and Lua code in it. Which of the two loaders it plays follows from what the image
@@ -132,7 +132,7 @@ async function interact(loader: Loader): Promise<Leave> {
   }
 }
 
-/** What the loader itself sets (bhyve reference 3.4), and the checks on what must stay sensible. */
+/** What the loader itself sets, and the checks on what must stay sensible. */
 function setUpVariables(
   environment: Environment,
   devices: DeviceTable,
