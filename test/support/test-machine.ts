@@ -59,7 +59,11 @@ export class TestMachine {
           writeTaskPriority() {},
         },
         msrs: { read: () => undefined, write: () => false },
-        environment: { readTsc: () => this.vcpu.retired, random32: () => 0x12345678 },
+        environment: {
+          readTsc: () => this.vcpu.retired,
+          random32: () => 0x12345678,
+          tscWritten() {},
+        },
       },
       model,
     );
