@@ -19,6 +19,8 @@ try {
     platform: "node",
     format: "esm",
     target: "node20",
+    // As in the build: constants reach the interpreter's switch as literals.
+    minifySyntax: true,
     sourcemap: "inline",
     logLevel: "warning",
     // iced-x86 finds its WebAssembly beside itself.

@@ -4,7 +4,7 @@
 // the rest.
 import { PREFIX_NONE } from "../../src/cpu/isa/notation.ts";
 import type { ParsedRow } from "../../src/cpu/isa/table.ts";
-import type { Random } from "../support/random.ts";
+import type { SeededRandom } from "../support/random.ts";
 import {
   addressSize,
   type Choice,
@@ -135,7 +135,7 @@ export function enumerateShapes(parsed: ParsedRow, codeSize: CodeSize): Shape[] 
 const SIMPLE: ReadonlySet<Form> = new Set<Form>(["none", "register", "base+8", "base+index+32"]);
 
 /** Any shape of a row, the plain ones more often. */
-export function randomShape(parsed: ParsedRow, codeSize: CodeSize, random: Random): Shape {
+export function randomShape(parsed: ParsedRow, codeSize: CodeSize, random: SeededRandom): Shape {
   const chosen: Extra[] = [];
   const available = extras(parsed, codeSize);
   while (available.length > 0 && random.below(4) === 0) chosen.push(random.pick(available));
@@ -169,7 +169,7 @@ const PREFIX_BYTES: Readonly<Record<Extra, number>> = {
   rex: 0,
 };
 
-function prefixes(parsed: ParsedRow, shape: Shape, random: Random): number[] {
+function prefixes(parsed: ParsedRow, shape: Shape, random: SeededRandom): number[] {
   const bytes = shape.extras.map((extra) => PREFIX_BYTES[extra]).filter((byte) => byte !== 0);
   if (shape.has66) bytes.push(0x66);
   const mandatory = mandatoryPrefix(parsed);
@@ -194,7 +194,7 @@ export function completeShape(
   parsed: ParsedRow,
   codeSize: CodeSize,
   shape: Shape,
-  random: Random,
+  random: SeededRandom,
   choose: RegisterChooser = (_part, count) => random.below(count),
 ): Choice {
   const { match, operands } = parsed;
@@ -228,7 +228,7 @@ export function completeShape(
 function memoryForm(
   form: Form,
   size: 2 | 4 | 8,
-  random: Random,
+  random: SeededRandom,
   choose: (part: "base" | "index") => number,
 ): MemoryForm {
   const has8 = form.endsWith("+8");
@@ -242,9 +242,9 @@ function memoryForm(
     index: index === 4 ? 5 : index,
     scale: random.below(4),
     displacement: has8
-      ? (random.word() << 24) >> 24
+      ? (random.next() << 24) >> 24
       : has32 || isBaseless || form === "rip"
-        ? random.word() | 0
+        ? random.next() | 0
         : 0,
     displacementSize: has8 ? 1 : has32 || isBaseless ? 4 : 0,
     hasSib: random.below(8) === 0,
@@ -252,12 +252,12 @@ function memoryForm(
   };
 }
 
-function memoryForm16(form: Form, random: Random): MemoryForm {
+function memoryForm16(form: Form, random: SeededRandom): MemoryForm {
   return {
     base: NO_BASE,
     index: NO_INDEX,
     scale: 0,
-    displacement: (random.word() << 16) >> 16,
+    displacement: (random.next() << 16) >> 16,
     displacementSize: random.pick([0, 1, 2] as const),
     hasSib: false,
     form16: form === "absolute" ? -1 : random.below(8),
@@ -265,7 +265,7 @@ function memoryForm16(form: Form, random: Random): MemoryForm {
 }
 
 /** Small, extreme and arbitrary values. */
-function randomImmediate(size: number, random: Random): bigint {
+function randomImmediate(size: number, random: SeededRandom): bigint {
   const bits = 8 * size;
   switch (random.below(4)) {
     case 0:
@@ -273,6 +273,6 @@ function randomImmediate(size: number, random: Random): bigint {
     case 1:
       return random.pick([1n << BigInt(bits - 1), (1n << BigInt(bits - 1)) - 1n, 127n, -128n]);
     default:
-      return (BigInt(random.word()) << 32n) | BigInt(random.word());
+      return (BigInt(random.next()) << 32n) | BigInt(random.next());
   }
 }

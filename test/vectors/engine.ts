@@ -37,9 +37,10 @@ export function createVcpu(engine: EngineName, memory: GuestMemory, model: Proce
         writeTaskPriority() {},
       },
       msrs: { read: () => undefined, write: () => false },
-      environment: { readTsc: () => vcpu.retired, random32: () => 0x12345678 },
+      environment: { readTsc: () => vcpu.retired, random32: () => 0x12345678, tscWritten() {} },
     },
     model,
   );
+  vcpu.reset();
   return vcpu;
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Operand values worth trying: the ends of every range, what lies beside them, single bits, and noise.
-import type { Random } from "../support/random.ts";
+import type { SeededRandom } from "../support/random.ts";
 
-export function random64(random: Random): bigint {
-  return (BigInt(random.word()) << 32n) | BigInt(random.word());
+export function random64(random: SeededRandom): bigint {
+  return (BigInt(random.next()) << 32n) | BigInt(random.next());
 }
 
 /** An unsigned integer of `bits` bits, at most 64. */
-export function integer(bits: number, random: Random): bigint {
+export function integer(bits: number, random: SeededRandom): bigint {
   const width = BigInt(bits);
   const top = 1n << (width - 1n);
   switch (random.below(8)) {
@@ -30,7 +30,7 @@ export function integer(bits: number, random: Random): bigint {
 }
 
 /** A 64-bit register's value whose low 8, 16, 32 or 64 bits are of interest. */
-export function register(random: Random): bigint {
+export function register(random: SeededRandom): bigint {
   const bits = random.pick([8, 16, 32, 32, 64, 64, 64]);
   const value = integer(bits, random);
   switch (random.below(3)) {
@@ -44,7 +44,7 @@ export function register(random: Random): bigint {
 }
 
 /** Counts of shifts: none, one, the widths and what is beside them, anything. */
-export function shiftCount(random: Random): number {
+export function shiftCount(random: SeededRandom): number {
   if (random.below(3) === 0) return random.below(256);
   return random.pick([
     ...[0, 1, 1, 2, 7, 8, 9, 10, 15, 16, 17, 18, 30, 31, 32, 33, 62, 63, 64, 65, 128, 255],
@@ -63,7 +63,7 @@ const FORMATS: Readonly<Record<number, FloatFormat>> = {
 };
 
 /** A binary floating-point number of 16, 32 or 64 bits: zeros, denormals, infinities, NaNs, near one, any. */
-export function float(bits: 16 | 32 | 64, random: Random): bigint {
+export function float(bits: 16 | 32 | 64, random: SeededRandom): bigint {
   const { exponentBits, fractionBits } = FORMATS[bits]!;
   const maxExponent = (1 << exponentBits) - 1;
   const bias = maxExponent >> 1;
@@ -94,7 +94,7 @@ export function float(bits: 16 | 32 | 64, random: Random): bigint {
 }
 
 /** A double-extended number, among them encodings that the x87 calls invalid. */
-export function float80(random: Random): bigint {
+export function float80(random: SeededRandom): bigint {
   const significand = integer(64, random);
   const normal = significand | (1n << 63n);
   const sign = BigInt(random.below(2)) << 15n;
@@ -125,7 +125,12 @@ export function float80(random: Random): bigint {
 }
 
 /** Fills a vector register or its memory operand: lanes of one kind, now and then of several. */
-export function fillLanes(bytes: Uint8Array, at: number, length: number, random: Random): void {
+export function fillLanes(
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  random: SeededRandom,
+): void {
   const kinds = [8, 16, 32, 64, 132, 164, 132, 164, 116];
   let kind = random.pick(kinds);
   const isMixed = random.below(6) === 0;

@@ -5,7 +5,7 @@ import { DECODED, Decoder, MAX_INSTRUCTION } from "../../../src/cpu/decode/decod
 import { Lookup } from "../../../src/cpu/decode/lookup.ts";
 import { PARSED_ROWS } from "../../../src/cpu/isa/table.ts";
 import { processorModel } from "../../../src/cpu/model.ts";
-import { Random } from "../../support/random.ts";
+import { SeededRandom } from "../../support/random.ts";
 import { completeShape, existsIn, randomShape } from "../choices.ts";
 import { type CodeSize, encode } from "../encoder.ts";
 import { formatBytes } from "../hex.ts";
@@ -45,7 +45,7 @@ function ourOpinion(block: Uint8Array, at: number, codeSize: CodeSize): OurOpini
 }
 
 /** A string to decode: half of them random, half made from a row and damaged now and then. */
-function fillRandom(block: Uint8Array, at: number, codeSize: CodeSize, random: Random): void {
+function fillRandom(block: Uint8Array, at: number, codeSize: CodeSize, random: SeededRandom): void {
   for (let i = 0; i < STRIDE; i++) block[at + i] = random.below(256);
   if (random.below(2) === 0) return;
   let parsed = random.pick(PARSED_ROWS);
@@ -75,7 +75,7 @@ export function checkDecoder(
   count: number,
   report: (disagreement: Disagreement) => void,
 ): void {
-  const random = new Random(seed);
+  const random = new SeededRandom(seed);
   for (let done = 0; done < count; done += BATCH) {
     const strings = Math.min(BATCH, count - done);
     const block = new Uint8Array(strings * STRIDE);

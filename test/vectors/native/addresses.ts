@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Where memory operands should lie, and which registers and displacement make them lie there.
-import type { Random } from "../../support/random.ts";
+import type { SeededRandom } from "../../support/random.ts";
 import {
   addressSize,
   type Choice,
@@ -19,7 +19,11 @@ const NON_CANONICAL = [
 ];
 
 /** Somewhere in the data pages for `size` bytes; one time in five somewhere less comfortable. */
-export function dataTarget({ data, code, stack }: Layout, size: number, random: Random): bigint {
+export function dataTarget(
+  { data, code, stack }: Layout,
+  size: number,
+  random: SeededRandom,
+): bigint {
   const inside = BigInt(random.below(Math.max(1, 8192 - size)));
   const reach = BigInt(1 + random.below(Math.max(1, size)));
   switch (random.below(40)) {
@@ -60,7 +64,7 @@ function nextPowerOfTwo(size: number): number {
 }
 
 /** A stack pointer: mostly comfortable. */
-export function stackTarget({ stack }: Layout, random: Random): bigint {
+export function stackTarget({ stack }: Layout, random: SeededRandom): bigint {
   switch (random.below(24)) {
     case 0:
       return stack + BigInt(random.below(24));
@@ -97,7 +101,7 @@ export function aim(
   registers: Snapshot,
   pinned: ReadonlySet<number>,
   next: bigint,
-  random: Random,
+  random: SeededRandom,
 ): void {
   const memory = choice.memory!;
   const bits = addressSize(choice) === 4 ? 32 : 64;

@@ -2,7 +2,7 @@
 // Vectors of every row of the instruction table that user code may run, recorded on the host: each row in all
 // its shapes in turn, with new operands each time. The same seed makes the same scenarios.
 import { ISA_ROWS, PARSED_ROWS, type ParsedRow } from "../../../src/cpu/isa/table.ts";
-import { Random } from "../../support/random.ts";
+import { SeededRandom } from "../../support/random.ts";
 import { completeShape, enumerateShapes, existsIn, randomShape, type Shape } from "../choices.ts";
 import { icedMnemonic } from "../decoding/iced.ts";
 import { icedNameOf } from "../decoding/names.ts";
@@ -56,11 +56,11 @@ function isUnderstood(choice: Choice, code: Uint8Array): boolean {
 
 class RowGenerator {
   readonly #parsed: ParsedRow;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #obstacles: Obstacles;
   #shapes: Shape[] = [];
 
-  constructor(parsed: ParsedRow, random: Random, obstacles: Obstacles) {
+  constructor(parsed: ParsedRow, random: SeededRandom, obstacles: Obstacles) {
     this.#parsed = parsed;
     this.#random = random;
     this.#obstacles = obstacles;
@@ -105,9 +105,9 @@ export async function* generate(
   obstacles: Obstacles,
 ): AsyncGenerator<Vector[]> {
   const rows = rowsFor(options.only);
-  const random = new Random(options.seed);
+  const random = new SeededRandom(options.seed);
   const generators = rows.map(
-    (parsed) => new RowGenerator(parsed, new Random(random.word()), obstacles),
+    (parsed) => new RowGenerator(parsed, new SeededRandom(random.next()), obstacles),
   );
   let made = 0;
   const nameOf = ({ choice }: Scenario) => {

@@ -2,7 +2,7 @@
 // The state that one instruction is run from: registers, flags and memory that make its operands interesting
 // and its addresses reach something. What nothing points to stays zero, so that vectors are small.
 import { isCounted, type ShiftUse } from "../../../src/cpu/isa/undefined-flags.ts";
-import type { Random } from "../../support/random.ts";
+import type { SeededRandom } from "../../support/random.ts";
 import { type Choice, encode, isVex, NO_BASE, NO_INDEX, operandBytes } from "../encoder.ts";
 import { FCW_AT, FSW_AT, FTW_AT, MXCSR_AT, Snapshot, ST_AT, YMM_AT } from "../snapshot.ts";
 import { fillLanes, float80, integer, register, shiftCount } from "../values.ts";
@@ -54,21 +54,21 @@ const IN_X87_REGISTER: ReadonlySet<string> = new Set([
 const POINTS_TO_MEMORY: ReadonlySet<string> = new Set(["offset", "string"]);
 
 /** Makes up everything around a choice; the choice's displacement and immediates may change. */
-export function buildScenario(choice: Choice, layout: Layout, random: Random): Scenario {
+export function buildScenario(choice: Choice, layout: Layout, random: SeededRandom): Scenario {
   return new ScenarioBuilder(choice, layout, random).build();
 }
 
 class ScenarioBuilder {
   readonly #choice: Choice;
   readonly #layout: Layout;
-  readonly #random: Random;
+  readonly #random: SeededRandom;
   readonly #registers = new Snapshot();
   readonly #memory: MemoryPiece[] = [];
   readonly #implicit: Implicit;
   #operand: bigint | undefined;
   #effective: bigint | undefined;
 
-  constructor(choice: Choice, layout: Layout, random: Random) {
+  constructor(choice: Choice, layout: Layout, random: SeededRandom) {
     this.#choice = choice;
     this.#layout = layout;
     this.#random = random;
@@ -137,7 +137,7 @@ class ScenarioBuilder {
   #flags(): void {
     const random = this.#random;
     const isString = this.#implicit.data.length > 0;
-    let flags = FLAGS_FIXED | (random.word() & ARITHMETIC);
+    let flags = FLAGS_FIXED | (random.next() & ARITHMETIC);
     if (random.below(isString ? 2 : 16) === 0) flags |= FLAG_DF;
     if (random.below(40) === 0) flags |= FLAG_AC;
     this.#registers.flags = flags;
@@ -400,7 +400,7 @@ class ScenarioBuilder {
     view.setUint16(FCW_AT, control, true);
     const flags = random.below(4) === 0 ? random.below(128) : 0;
     const top = random.below(2) === 0 ? 0 : random.below(8);
-    const conditions = random.word() & 0x4700;
+    const conditions = random.next() & 0x4700;
     const isPending = (flags & 0x3f & ~masks) !== 0;
     view.setUint16(FSW_AT, flags | (top << 11) | conditions | (isPending ? 0x8080 : 0), true);
     bytes[FTW_AT] = random.pick([0xff, 0xff, 0, random.below(256)]);
@@ -425,7 +425,7 @@ class ScenarioBuilder {
 }
 
 /** Rounding, flush to zero, denormals as zeros, flags; some exceptions unmasked. */
-function mxcsr(random: Random): number {
+function mxcsr(random: SeededRandom): number {
   const masks = random.below(3) === 0 ? random.below(64) << 7 : 0x1f80;
   const modes = (random.below(4) << 13) | (random.below(4) === 0 ? 0x8000 : 0);
   const denormals = random.below(4) === 0 ? 0x40 : 0;
