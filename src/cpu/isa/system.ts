@@ -70,8 +70,11 @@ const CALL_ROWS: IsaRow[] = [
 ];
 
 const CACHE_ROWS: IsaRow[] = [
-  row("rdrand", "Rv", "0F C7 /6", "rdrand", { flags: "00000m", feature: "RDRAND" }),
-  row("rdseed", "Rv", "0F C7 /7", "rdseed", { flags: "00000m", feature: "RDSEED" }),
+  // 66 is the operand size; F2 and F3 are undefined or other instructions.
+  row("rdrand", "Rv", "NP 0F C7 /6", "rdrand", { flags: "00000m", feature: "RDRAND" }),
+  row("rdrand", "Rv", "66 0F C7 /6", "rdrand", { flags: "00000m", feature: "RDRAND" }),
+  row("rdseed", "Rv", "NP 0F C7 /7", "rdseed", { flags: "00000m", feature: "RDSEED" }),
+  row("rdseed", "Rv", "66 0F C7 /7", "rdseed", { flags: "00000m", feature: "RDSEED" }),
   row("clflush", "Mb", "NP 0F AE /7", "clflush"),
   row("clflushopt", "Mb", "66 0F AE /7", "clflush", { feature: "CLFLUSHOPT" }),
   row("clwb", "Mb", "66 0F AE /6", "clflush", { feature: "CLWB" }),
@@ -83,7 +86,9 @@ const CACHE_ROWS: IsaRow[] = [
   row("prefetcht1", "Mb", "0F 18 /2", "prefetch"),
   row("prefetcht2", "Mb", "0F 18 /3", "prefetch"),
   row("nop", "Ev", "0F 18", "nop"),
-  row("prefetchw", "Mb", "0F 0D", "prefetch"),
+  row("prefetch", "Mb", "0F 0D", "prefetch"),
+  row("prefetchw", "Mb", "0F 0D /1", "prefetch"),
+  row("nop", "Ev", "0F 0D", "nop"),
 ];
 
 export const SYSTEM_ROWS: readonly IsaRow[] = [
