@@ -13,14 +13,14 @@ import { GuestView } from "./guest-view.ts";
 /** Columns of the bytes in {@link instructionText}: few instructions are longer. */
 const BYTE_COLUMNS = 20;
 
-/** The tables of a disassembler are built once for a processor. */
-const disassemblers = new WeakMap<ProcessorModel, Disassembler>();
+/** A decoder's tables, built once for a processor. */
+const lookups = new WeakMap<ProcessorModel, Lookup>();
 
-function disassemblerFor(model: ProcessorModel): Disassembler {
-  const known = disassemblers.get(model);
+export function lookupFor(model: ProcessorModel): Lookup {
+  const known = lookups.get(model);
   if (known !== undefined) return known;
-  const made = new Disassembler(new Lookup(model.features));
-  disassemblers.set(model, made);
+  const made = new Lookup(model.features);
+  lookups.set(model, made);
   return made;
 }
 
@@ -31,7 +31,8 @@ export function instructionText(cpu: Cpu): string {
   const bytes = guest.bytes(guest.codeAddress, MAX_INSTRUCTION);
   if (bytes.length === 0) return `(nothing at ${hex(guest.codeAddress)})`;
   const address = pairToBigInt(s[RIP]!, s[RIP + 1]!);
-  const { text, length } = disassemblerFor(cpu.model).disassemble(bytes, { codeSize, address });
+  const disassembler = new Disassembler(lookupFor(cpu.model));
+  const { text, length } = disassembler.disassemble(bytes, { codeSize, address });
   const digits = Array.from(bytes.subarray(0, length), (byte) =>
     byte.toString(16).padStart(2, "0"),
   ).join("");
