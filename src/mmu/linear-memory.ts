@@ -85,7 +85,7 @@ export class LinearMemory {
     this.#state = state;
     this.#pageFlags = physical.ram.pageFlags;
     this.view = physical.ram.view;
-    this.tlb = new Tlb(physical.ram.memory.buffer, TLB_OFFSET);
+    this.tlb = new Tlb(physical.ram.memory.buffer, TLB_OFFSET, state);
     this.#words = this.tlb.words;
     this.#walk = new PageWalk(physical, this.control);
     this.#onlooker = new PageWalk(new PhysicalMemory(physical.ram, NO_DEVICES), this.control);
