@@ -35,7 +35,7 @@ import {
   SLOT_MEMORY,
   SLOTS,
 } from "../decode/record.ts";
-import type { Operand } from "../isa/notation.ts";
+import { type EncodingMatch, MAP_ONE_BYTE, type Operand } from "../isa/notation.ts";
 import { PARSED_ROWS, type ParsedRow } from "../isa/table.ts";
 import { DS, FS, GPR, GPR_BYTE, RBP, RIP, RSP, SS, ZERO } from "../state-layout.ts";
 import { OPERATION_NUMBERS } from "./executors.ts";
@@ -169,7 +169,7 @@ function addressing(cpu: Cpu, insn: Decoder): { ea: number; segment: number } {
 export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number): void {
   const { code } = cpu;
   const parsed: ParsedRow = PARSED_ROWS[insn.row]!;
-  const { row, operands } = parsed;
+  const { row, operands, match } = parsed;
   const next = offset + insn.length;
   const slots = operands.map((operand) => slotOf(operand, insn));
   const hasAddress = insn.isMemory || operands.some(({ where }) => where === "string");
@@ -198,6 +198,7 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
   code[p + SLOTS] = (slots[0] ?? 0) | ((slots[1] ?? 0) << 8) | (base << 16) | (index << 24) | 0;
   code[p + DISP] = displacement;
   code[p + IMM] = isRelative ? insn.immediate + next : insn.immediate;
+  if (match.hasModrm && isX87(match)) code[p + IMM] = ((match.opcode & 7) << 8) | insn.modrm;
   code[p + LINK] = linkWord(insn, operands, ea, isRelative);
   code[p + INFO] =
     width |
@@ -216,6 +217,11 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
   code[p + NEXT] = next;
   code[p + ROW] = insn.row;
   code[p + OP] = hotOp(cpu, p, row.op) ?? FIRST_EXECUTOR + OPERATION_NUMBERS.get(row.op)!;
+}
+
+/** D8 … DF. Their records have the opcode's 11 variable bits for an immediate, as exceptions save it. */
+function isX87(match: EncodingMatch): boolean {
+  return match.map === MAP_ONE_BYTE && (match.opcode & 0xf8) === 0xd8;
 }
 
 /** Branches start without a link; a second immediate or the high half of a first one goes there otherwise. */
