@@ -27,6 +27,8 @@ export interface Environment {
   readTsc(): number;
   /** 32 random bits. */
   random32(): number;
+  /** The guest has changed its offset to that counter: deadlines in its terms have moved. */
+  tscWritten(): void;
 }
 
 /** Why a vCPU stopped: bhyve's exit codes, as data. The machine handles one and runs the vCPU again. */

@@ -28,9 +28,12 @@ import {
   XCR0_X87,
 } from "./system/control-bits.ts";
 
-/** The oscillators that CPUID tells of. One TSC tick is one nanosecond of guest time. */
-export const TSC_HZ = 1_000_000_000;
-export const LAPIC_HZ = 134_217_728;
+/**
+ * The oscillators that CPUID tells of. The TSC's is a small multiple of the APIC timer's, because Linux
+ * works a TSC frequency out of leaf 0x15 in 32 bits.
+ */
+export const LAPIC_HZ = 2 ** 27;
+export const TSC_HZ = 8 * LAPIC_HZ;
 
 /** The micro-architecture levels of the x86-64 psABI. */
 export const CPU_LEVELS = ["x86-64-v2", "x86-64-v3"] as const;

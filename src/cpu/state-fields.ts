@@ -99,7 +99,7 @@ export const STATE_FIELDS: readonly (readonly [name: string, word: number, words
   ["activity", ACTIVITY, 1],
   ["retired", RETIRED, 2],
   ["ripHighMask", RIP_HIGH_MASK, 1],
-  ["current", CURRENT, 2],
+  ["current", CURRENT, 3],
   ["fpuControl", FPU_CONTROL, 4],
   ["fpuPointers", FPU_IP, 6],
   ["mxcsr", MXCSR, 1],

@@ -7,8 +7,6 @@
 // interpreter's switch. It does that for constants that nothing else stands before, so this file imports
 // nothing; state-fields.ts has the table of them.
 
-/** Linear address of the memory operand that a read-modify-write instruction has opened, pair. */
-export const ADDRESS = 2;
 /** RAX … R15, pairs, in encoding order. */
 export const GPR = 4;
 /** A register that is always zero: the base or index of an address that has none. */
@@ -96,6 +94,10 @@ export const RIP_HIGH_MASK = 224;
 export const CURRENT = 225;
 /** Instructions left of what `run` was asked for; the block in execution is already taken off. */
 export const REMAINING = 226;
+/** Block in execution (index in the code cache), for counting what is left of it. */
+export const BLOCK = 227;
+/** Linear address of the memory operand that a read-modify-write instruction has opened, pair. */
+export const ADDRESS = 228;
 
 /** x87: control, status (with TOP), tags (two bits a register: 11b empty, 00b not), last opcode. */
 export const FPU_CONTROL = 232;

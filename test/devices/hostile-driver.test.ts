@@ -7,7 +7,7 @@ import type { AccessSize } from "../../src/devices/bus.ts";
 import { VirtioRnd } from "../../src/devices/virtio/rng/device.ts";
 import { BlkDriver, headerBytes, S_OK } from "../support/blk-driver.ts";
 import { DeviceMachine } from "../support/device-machine.ts";
-import { Random } from "../support/random.ts";
+import { SeededRandom } from "../support/random.ts";
 import { VirtioMachine } from "../support/virtio-machine.ts";
 import { F_EVENT_IDX, F_VERSION_1 } from "../support/virtio-pci-driver.ts";
 import type { VirtqueueDriver } from "../support/virtqueue-driver.ts";
@@ -53,12 +53,12 @@ function makeMachine(latencyNs: number, work: Work = { requests: 0, fills: 0 }):
 
 class HostileGuest {
   readonly machine: DeviceMachine;
-  readonly random: Random;
+  readonly random: SeededRandom;
   readonly work: Work = { requests: 0, fills: 0 };
   readonly #queues = new Map<string, VirtqueueDriver>();
 
   constructor(seed: number) {
-    this.random = new Random(seed);
+    this.random = new SeededRandom(seed);
     this.machine = makeMachine(this.random.pick([0, 500, 50_000]), this.work);
   }
 
@@ -89,7 +89,7 @@ class HostileGuest {
   #value(): number {
     const { random } = this;
     return random.pick([
-      () => random.word(),
+      () => random.next(),
       () => random.below(256),
       () => 0,
       () => 0xffff_ffff,
@@ -135,7 +135,7 @@ class HostileGuest {
     if (this.random.below(16) === 0) this.#openDecoding(slot);
   }
 
-  /** Random acts close the windows sooner or later. */
+  /** SeededRandom acts close the windows sooner or later. */
   #openDecoding(slot: string): void {
     this.machine.pci.writeConfig(slot, 4, 2, 7);
   }
@@ -168,7 +168,7 @@ class HostileGuest {
     const { size, driverArea } = queue.place;
     // Now and then the index falls behind or runs ahead; else it goes on from where the ring stands.
     const idx = this.machine.memory.load(driverArea + 2, 2);
-    queue.setAvailIdx(random.below(30) === 0 ? random.word() : idx);
+    queue.setAvailIdx(random.below(30) === 0 ? random.next() : idx);
     for (let chains = 1 + random.below(3); chains > 0; chains--) {
       const first = random.below(size - 4);
       const buffers = 1 + random.below(3);
@@ -183,7 +183,7 @@ class HostileGuest {
         );
       }
       this.#descriptor(queue, first + buffers, this.#buffer(queue), 1, 2);
-      queue.offerHead(random.below(40) === 0 ? random.word() & 0xffff : first);
+      queue.offerHead(random.below(40) === 0 ? random.next() & 0xffff : first);
     }
     queue.kick();
   }

@@ -59,10 +59,15 @@ export class TestMachine {
           writeTaskPriority() {},
         },
         msrs: { read: () => undefined, write: () => false },
-        environment: { readTsc: () => this.vcpu.retired, random32: () => 0x12345678 },
+        environment: {
+          readTsc: () => this.vcpu.retired,
+          random32: () => 0x12345678,
+          tscWritten() {},
+        },
       },
       model,
     );
+    this.vcpu.reset();
   }
 
   get state(): Int32Array {

@@ -158,10 +158,10 @@ function basicLeaf(cpu: Cpu, leaf: number, subleaf: number): Leaf {
     case 0xd:
       return xsaveLeaf(cpu, subleaf);
     case 0x15:
-      // TSC = crystal × EBX / EAX, exactly: the crystal is the APIC timer's oscillator.
-      return [LAPIC_HZ / 512, TSC_HZ / 512, LAPIC_HZ, 0];
+      // TSC = crystal × EBX / EAX: the crystal is the APIC timer's oscillator.
+      return [1, TSC_HZ / LAPIC_HZ, LAPIC_HZ, 0];
     case 0x16:
-      return [TSC_HZ / 1e6, TSC_HZ / 1e6, 100, 0];
+      return [Math.floor(TSC_HZ / 1e6), Math.floor(TSC_HZ / 1e6), 100, 0];
     default:
       return NOTHING;
   }
@@ -221,7 +221,7 @@ function hypervisorLeaf(leaf: number): Leaf {
     case 0x40000000:
       return [LAST_HYPERVISOR, word("bhyv"), word("e bh"), word("yve ")];
     case 0x40000010:
-      return [TSC_HZ / 1000, Math.floor(LAPIC_HZ / 1000), 0, 0];
+      return [Math.floor(TSC_HZ / 1000), Math.floor(LAPIC_HZ / 1000), 0, 0];
     default:
       return NOTHING;
   }

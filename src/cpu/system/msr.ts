@@ -66,6 +66,7 @@ const IA32_TSC_AUX = 0xc0000103;
 /** Write-combining, fixed ranges, ten variable ranges. */
 const MTRRCAP = 0x50a;
 const VARIABLE_RANGES = 10;
+const BUS_RATIO = Math.floor(TSC_HZ / 1e8);
 /** Memory types an MTRR may have: UC, WC, WT, WP, WB. PAT has UC- (7) as well. */
 const MEMORY_TYPES = 0b0111_0011;
 const PAT_TYPES = 0b1111_0011;
@@ -154,11 +155,8 @@ const CONSTANT: ReadonlyMap<number, { readonly value: U64; readonly isWritable: 
     [IA32_FEATURE_CONTROL, { value: u64(1), isWritable: false }],
     [IA32_BIOS_UPDT_TRIG, { value: u64(0), isWritable: true }],
     [IA32_BIOS_SIGN_ID, { value: u64(0), isWritable: true }],
-    // 10 × 100 MHz, as both the guaranteed and the most efficient ratio.
-    [
-      MSR_PLATFORM_INFO,
-      { value: u64((TSC_HZ / 1e8) << 8, (TSC_HZ / 1e8) << 8), isWritable: false },
-    ],
+    // In units of 100 MHz, as both the guaranteed and the most efficient ratio.
+    [MSR_PLATFORM_INFO, { value: u64(BUS_RATIO << 8, BUS_RATIO << 8), isWritable: false }],
     [IA32_MTRRCAP, { value: u64(MTRRCAP), isWritable: false }],
     [IA32_ARCH_CAPABILITIES, { value: ARCH_CAPABILITIES, isWritable: false }],
     [IA32_MCG_CAP, { value: u64(0), isWritable: true }],
@@ -203,12 +201,14 @@ export function writeMsr(cpu: Cpu, msr: number, value: U64): boolean {
       const change = value.sub(readTsc(cpu));
       addToPair(s, TSC_OFFSET, change);
       addToPair(s, MSR_TSC_ADJUST, change);
+      cpu.environment.tscWritten();
       return true;
     }
     case IA32_TSC_ADJUST: {
       const change = value.sub(u64(s[MSR_TSC_ADJUST]!, s[MSR_TSC_ADJUST + 1]!));
       addToPair(s, TSC_OFFSET, change);
       addToPair(s, MSR_TSC_ADJUST, change);
+      cpu.environment.tscWritten();
       return true;
     }
     case IA32_PRED_CMD:

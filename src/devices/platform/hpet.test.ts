@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Behaviour: IA-PC HPET specification 1.0a.
 import { describe, expect, it } from "vitest";
-import {
-  attack,
-  readEverything,
-  SeededRandom,
-} from "../../../test/support/platform/hostile-guest.ts";
+import { attack, readEverything } from "../../../test/support/platform/hostile-guest.ts";
 import { ManualClock } from "../../../test/support/platform/manual-clock.ts";
 import { RecordingPin } from "../../../test/support/platform/recording-pin.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { HPET_HZ, Hpet } from "./hpet.ts";
 
 const CONFIG = 0x10;

@@ -2,11 +2,8 @@
 // Rules: Intel 82093AA data sheet 3.2.4, and bhyve's pin semantics (vmm/io/vioapic.c).
 import { describe, expect, it } from "vitest";
 import { ApicRig } from "../../../test/support/platform/apic-rig.ts";
-import {
-  attack,
-  readEverything,
-  SeededRandom,
-} from "../../../test/support/platform/hostile-guest.ts";
+import { attack, readEverything } from "../../../test/support/platform/hostile-guest.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import * as reg from "./apic/registers.ts";
 import { IOAPIC_PINS, IoApic } from "./io-apic.ts";
 

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What drivers do is FreeBSD's atkbdc(4), atkbd(4), psm(4) and Linux's i8042.
 import { describe, expect, it } from "vitest";
-import {
-  attack,
-  readEverything,
-  SeededRandom,
-} from "../../../test/support/platform/hostile-guest.ts";
+import { attack, readEverything } from "../../../test/support/platform/hostile-guest.ts";
 import { RecordingPin } from "../../../test/support/platform/recording-pin.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { Bus } from "../bus.ts";
 import { KeyboardController } from "./keyboard-controller.ts";
 

@@ -2,11 +2,8 @@
 // Section numbers are the Intel SDM's, volume 3A.
 import { describe, expect, it } from "vitest";
 import { ApicRig } from "../../../test/support/platform/apic-rig.ts";
-import {
-  attack,
-  readEverything,
-  SeededRandom,
-} from "../../../test/support/platform/hostile-guest.ts";
+import { attack, readEverything } from "../../../test/support/platform/hostile-guest.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { LVT_PERFORMANCE } from "./apic/local-vector-table.ts";
 import * as reg from "./apic/registers.ts";
 

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Behaviour: Intel 8259A data sheet (231468), by the names of its sections.
 import { describe, expect, it } from "vitest";
-import {
-  attack,
-  readEverything,
-  SeededRandom,
-} from "../../../test/support/platform/hostile-guest.ts";
+import { attack, readEverything } from "../../../test/support/platform/hostile-guest.ts";
 import { RecordingPin } from "../../../test/support/platform/recording-pin.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { Bus } from "../bus.ts";
 import { isaIrq } from "./isa-irq.ts";
 import { Pic8259 } from "./pic8259.ts";

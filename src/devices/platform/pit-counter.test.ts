@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The waveforms of the Intel 8254 data sheet (231164), figures 15 to 20. A count written at tick 0 is loaded at tick 1.
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../../test/support/platform/hostile-guest.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { PitCounter } from "./pit-counter.ts";
 
 /** A counter programmed for single-byte counts at tick 0. */

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Behaviour: Intel 8254 data sheet (231164).
 import { describe, expect, it } from "vitest";
-import {
-  attack,
-  readEverything,
-  SeededRandom,
-} from "../../../test/support/platform/hostile-guest.ts";
+import { attack, readEverything } from "../../../test/support/platform/hostile-guest.ts";
 import { ManualClock } from "../../../test/support/platform/manual-clock.ts";
 import { RecordingPin } from "../../../test/support/platform/recording-pin.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { Bus } from "../bus.ts";
 import { PIT_HZ, Pit8254 } from "./pit8254.ts";
 import { SystemControlPort } from "./system-control-port.ts";

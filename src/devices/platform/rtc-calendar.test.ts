@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../../../test/support/platform/hostile-guest.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { nextAlarm, parseAlarm, parseTime, spellTime } from "./rtc-calendar.ts";
 
 const FORMATS = [0x00, 0x02, 0x04, 0x06];

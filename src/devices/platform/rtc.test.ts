@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Behaviour: Motorola MC146818A data sheet.
 import { describe, expect, it } from "vitest";
-import {
-  attack,
-  readEverything,
-  SeededRandom,
-} from "../../../test/support/platform/hostile-guest.ts";
+import { attack, readEverything } from "../../../test/support/platform/hostile-guest.ts";
 import { ManualClock } from "../../../test/support/platform/manual-clock.ts";
 import { RecordingPin } from "../../../test/support/platform/recording-pin.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { Bus } from "../bus.ts";
 import { Rtc, type RtcOptions } from "./rtc.ts";
 

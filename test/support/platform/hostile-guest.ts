@@ -1,29 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A guest that means harm: random accesses of every width, the same ones for the same seed.
+
 import type { AccessSize, BusHandler } from "../../../src/devices/bus.ts";
+import type { SeededRandom } from "../random.ts";
 
 const SIZES = [1, 2, 4] as const;
-
-/** A sequence of unsigned 32-bit numbers that a seed determines (mulberry32). */
-export class SeededRandom {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  }
-
-  /** 0 … `limit` - 1. */
-  below(limit: number): number {
-    return this.next() % limit;
-  }
-}
 
 /** One window under attack. */
 export interface Target {

@@ -2,7 +2,7 @@
 // Section numbers are the Intel SDM's, volume 3A.
 import { describe, expect, it } from "vitest";
 import { ApicRig } from "../../../../test/support/platform/apic-rig.ts";
-import { SeededRandom } from "../../../../test/support/platform/hostile-guest.ts";
+import { SeededRandom } from "../../../../test/support/random.ts";
 import { u64ToBigInt } from "../../../base/u64.ts";
 import type { LocalApic } from "../local-apic.ts";
 import * as reg from "./registers.ts";

@@ -2,8 +2,8 @@
 // Section numbers are the Intel SDM's, volume 3A.
 import { describe, expect, it } from "vitest";
 import { ApicRig } from "../../../../test/support/platform/apic-rig.ts";
+import { GuestTsc } from "../../../../test/support/platform/guest-tsc.ts";
 import { u64ToBigInt } from "../../../base/u64.ts";
-import { GuestTsc } from "../guest-tsc.ts";
 import * as reg from "./registers.ts";
 
 const HZ = 134217728;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A time-stamp counter on the machine's clock: a constant frequency and an offset modulo 2^64, which is what
 // WRMSR to IA32_TIME_STAMP_COUNTER changes. Intel SDM 3B 18.17. One for each vCPU.
-import type { Clock } from "../../base/clock.ts";
-import { nsAtTick, ticksAt } from "../../base/frequency.ts";
-import type { TscTime } from "./apic/apic-timer.ts";
+import type { Clock } from "../../../src/base/clock.ts";
+import { nsAtTick, ticksAt } from "../../../src/base/frequency.ts";
+import type { TscTime } from "../../../src/devices/platform/apic/apic-timer.ts";
 
 export interface GuestTscOptions {
   readonly clock: Clock;

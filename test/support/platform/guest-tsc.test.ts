@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { describe, expect, it } from "vitest";
-import { ManualClock } from "../../../test/support/platform/manual-clock.ts";
-import { pairToBigInt } from "../../base/u64.ts";
+import { pairToBigInt } from "../../../src/base/u64.ts";
 import { GuestTsc } from "./guest-tsc.ts";
+import { ManualClock } from "./manual-clock.ts";
 
 function value(tsc: GuestTsc): bigint {
   tsc.sample();
