@@ -10,13 +10,14 @@ import {
 import { VmmError } from "../base/errors.ts";
 import { VCPU_STATE_BYTES, VCPU_STATE_OFFSET } from "../mmu/machine-layout.ts";
 import { Config } from "../vmm/config.ts";
-import { Machine } from "../vmm/machine.ts";
+import { Machine, type MachineHost } from "../vmm/machine.ts";
 import { machineConfig } from "../vmm/machine-config.ts";
 import type { RunResult } from "../vmm/run-loop.ts";
 import { ByteChannel } from "./byte-channel.ts";
 import { DirectoryRegistry } from "./directory-registry.ts";
 import { Doorbell } from "./doorbell.ts";
-import { type MachineEnds, makeMachineHost } from "./machine-host.ts";
+import { makeMachineHost } from "./machine-host.ts";
+import { ThreadConsole } from "./thread-console.ts";
 import { openTrace } from "./trace-file.ts";
 import type { FromVm, VmOutcome, VmReply, VmRequest, VmWorkerData } from "./vm-protocol.ts";
 
@@ -40,8 +41,7 @@ class VmRunner {
     const record = this.#registry.read(name);
     const memory = this.#registry.readImage(name);
     const config = Config.fromJSON(this.#data.config);
-    const ends = this.#ends();
-    const machine = new Machine(machineConfig(config), memory, makeMachineHost(ends));
+    const machine = new Machine(machineConfig(config), memory, this.#makeHost());
     this.#machine = machine;
     machine.start();
     const trace = openTrace(config, machine);
@@ -64,18 +64,23 @@ class VmRunner {
     }
   }
 
-  #ends(): MachineEnds {
-    return {
-      name: this.#data.name,
-      console: {
-        input: new ByteChannel(this.#data.console.input),
-        output: new ByteChannel(this.#data.console.output),
-        wakeMain: new Doorbell(this.#data.bells.main),
+  #makeHost(): MachineHost {
+    const { input, output } = this.#data.console;
+    const console = new ThreadConsole({
+      input: new ByteChannel(input),
+      output: new ByteChannel(output),
+      wakeMain: new Doorbell(this.#data.bells.main),
+    });
+    return makeMachineHost({
+      console,
+      wait: (timeoutMs) => this.#bell.wait(timeoutMs),
+      poll: () => {
+        if (!this.#bell.answer()) return;
+        console.poll();
+        this.#pollRequests();
       },
-      bell: this.#bell,
-      poll: () => this.#pollRequests(),
       warn: (message) => this.#say({ type: "warning", message }),
-    };
+    });
   }
 
   #outcome(result: RunResult): VmOutcome {

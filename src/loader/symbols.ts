@@ -95,6 +95,14 @@ export class SymbolTable {
     return new SymbolTable(addresses, this.#sizes, this.#nameOf);
   }
 
+  /** The address of the function with that name, the first if there are several; undefined if there is none. */
+  find(name: string): bigint | undefined {
+    for (let index = 0; index < this.#addresses.length; index++) {
+      if (this.#nameOf(index) === name) return this.#addresses[index];
+    }
+    return undefined;
+  }
+
   /** The STT_FUNC symbols of a symbol table and its string table, kept by reference. */
   static fromElfTables(symbols: Uint8Array, strings: Uint8Array): SymbolTable {
     const view = viewOf(symbols);
