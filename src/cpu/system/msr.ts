@@ -156,10 +156,7 @@ const CONSTANT: ReadonlyMap<number, { readonly value: U64; readonly isWritable: 
     [IA32_BIOS_UPDT_TRIG, { value: u64(0), isWritable: true }],
     [IA32_BIOS_SIGN_ID, { value: u64(0), isWritable: true }],
     // In units of 100 MHz, as both the guaranteed and the most efficient ratio.
-    [
-      MSR_PLATFORM_INFO,
-      { value: u64(BUS_RATIO << 8, BUS_RATIO << 8), isWritable: false },
-    ],
+    [MSR_PLATFORM_INFO, { value: u64(BUS_RATIO << 8, BUS_RATIO << 8), isWritable: false }],
     [IA32_MTRRCAP, { value: u64(MTRRCAP), isWritable: false }],
     [IA32_ARCH_CAPABILITIES, { value: ARCH_CAPABILITIES, isWritable: false }],
     [IA32_MCG_CAP, { value: u64(0), isWritable: true }],
