@@ -25,6 +25,7 @@ import { OP_BREAK } from "./interp/hot-ops.ts";
 import type { ProcessorModel } from "./model.ts";
 import {
   ACTIVITY,
+  BLOCK,
   CURRENT,
   REMAINING,
   RETIRED,
@@ -104,8 +105,6 @@ export class Cpu {
   faultVector = FROM_MEMORY;
   faultCode = 0;
 
-  /** Block in execution, for counting what is left of it. */
-  block = 0;
   /** Record of the INS that waits for its value. */
   inputRecord = 0;
   /** Why `run` is to return when the current instruction is done. */
@@ -171,8 +170,8 @@ export class Cpu {
 
   /** Instructions of the block in execution from the one at `p` on; they are counted ahead. */
   leftInBlock(p: number): number {
-    const first = this.block + BLOCK_HEADER;
-    return this.code[this.block + BLOCK_COUNT]! - (p - first) / RECORD_WORDS;
+    const block = this.s[BLOCK]!;
+    return this.code[block + BLOCK_COUNT]! - (p - block - BLOCK_HEADER) / RECORD_WORDS;
   }
 
   /** Sets the budget. `retired` goes on from where it was, or from what a loaded state says. */

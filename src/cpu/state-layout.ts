@@ -7,8 +7,6 @@
 // interpreter's switch; test/house/state-layout.test.ts holds STATE_FIELDS against overlap and alignment.
 import { VCPU_STATE_BYTES } from "../mmu/machine-layout.ts";
 
-/** Linear address of the memory operand that a read-modify-write instruction has opened, pair. */
-export const ADDRESS = 2;
 /** RAX … R15, pairs, in encoding order. */
 export const GPR = 4;
 /** A register that is always zero: the base or index of an address that has none. */
@@ -96,6 +94,10 @@ export const RIP_HIGH_MASK = 224;
 export const CURRENT = 225;
 /** Instructions left of what `run` was asked for; the block in execution is already taken off. */
 export const REMAINING = 226;
+/** Block in execution (index in the code cache), for counting what is left of it. */
+export const BLOCK = 227;
+/** Linear address of the memory operand that a read-modify-write instruction has opened, pair. */
+export const ADDRESS = 228;
 
 /** x87: control, status (with TOP), tag word (two bits a register), last opcode. */
 export const FPU_CONTROL = 232;
@@ -175,7 +177,7 @@ export const STATE_FIELDS: readonly (readonly [name: string, word: number, words
   ["activity", ACTIVITY, 1],
   ["retired", RETIRED, 2],
   ["ripHighMask", RIP_HIGH_MASK, 1],
-  ["current", CURRENT, 2],
+  ["current", CURRENT, 3],
   ["fpuControl", FPU_CONTROL, 4],
   ["fpuPointers", FPU_IP, 6],
   ["mxcsr", MXCSR, 1],

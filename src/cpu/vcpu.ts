@@ -40,6 +40,7 @@ export class Vcpu {
   readonly cpu: Cpu;
   readonly #interpreter: Interpreter;
 
+  /** Over the state that the memory's head holds: a loaded kernel's, a saved VM's, or zeros to be reset. */
   constructor(memory: GuestMemory, ports: CpuPorts, model: ProcessorModel) {
     this.cpu = new Cpu(memory, ports, model);
     const { cpu } = this;
@@ -50,7 +51,7 @@ export class Vcpu {
       const offset = memory.offsetOf(gpa, length);
       if (offset >= RAM_OFFSET) cpu.cache.written(offset, length);
     };
-    this.reset();
+    this.stateChanged();
   }
 
   /** Power-on state. */

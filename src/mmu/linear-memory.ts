@@ -81,7 +81,7 @@ export class LinearMemory {
     this.#state = state;
     this.#pageFlags = physical.ram.pageFlags;
     this.view = physical.ram.view;
-    this.tlb = new Tlb(physical.ram.memory.buffer, TLB_OFFSET);
+    this.tlb = new Tlb(physical.ram.memory.buffer, TLB_OFFSET, state);
     this.#words = this.tlb.words;
     this.#walk = new PageWalk(physical, this.control);
   }

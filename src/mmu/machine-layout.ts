@@ -4,7 +4,8 @@
 //
 //   0x000000   unused, so that offset 0 never means anything
 //   0x001000   vCPU 0: architectural state            (cpu/state-layout.ts)
-//   0x010000   vCPU 0: translation caches             (mmu/tlb-layout.ts)
+//   0x004000   vCPU 0: where code was found           (cpu/interp/jump-cache.ts)
+//   0x040000   vCPU 0: translation caches             (mmu/tlb-layout.ts)
 //   0x800000   one byte of flags a RAM page
 //   0x1000000  guest RAM
 
@@ -14,8 +15,12 @@ export const VCPU_STATE_OFFSET = 0x1000;
  * the low half is the function's value. It is meaningless between instructions.
  */
 export const HI = 0;
+/** Words that translated code reads: offset of the TLB's current table in memory, and its context. */
+export const TLB_TABLE = 1;
+export const TLB_CONTEXT = 3;
 export const VCPU_STATE_BYTES = 0x3000;
-export const TLB_OFFSET = 0x10000;
+export const JUMP_CACHE_OFFSET = 0x4000;
+export const TLB_OFFSET = 0x40000;
 export const PAGE_FLAGS_OFFSET = 0x800000;
 export const RAM_OFFSET = 0x1000000;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which translations are kept, and when they are forgotten: SDM 3A 4.10. Forgetting more than the manual
 // asks is always allowed; each place that does says so.
+import { TLB_CONTEXT, TLB_TABLE } from "./machine-layout.ts";
 import type { Access } from "./page-fault.ts";
 import {
   TABLE_SUPERVISOR,
@@ -67,7 +68,13 @@ export class Tlb {
   #uses = 0;
   #contexts = 0;
 
-  constructor(buffer: SharedArrayBuffer, offset: number) {
+  readonly #state: Int32Array;
+  readonly #offset: number;
+
+  /** `state` is the vCPU's block: its words TLB_TABLE and TLB_CONTEXT are kept up to date. */
+  constructor(buffer: SharedArrayBuffer, offset: number, state: Int32Array) {
+    this.#state = state;
+    this.#offset = offset;
     this.words = new Int32Array(buffer, offset, TLB_WORDS);
     this.#sets = Array.from({ length: TLB_SETS }, () => ({
       pcid: NO_PCID,
@@ -90,6 +97,8 @@ export class Tlb {
   #selectTable(): void {
     this.table = this.#current * TLB_SET_WORDS + this.#privilege * TLB_TABLE_WORDS;
     this.context = this.#sets[this.#current]!.context * 4 + this.#privilege;
+    this.#state[TLB_TABLE] = this.#offset + 4 * this.table;
+    this.#state[TLB_CONTEXT] = this.context;
   }
 
   /** Word index of the entry that could hold a page, in the current table. */

@@ -2,6 +2,7 @@
 // From what a loader says a kernel must be entered with to the first vCPU's registers.
 import type { Cpu } from "../cpu/cpu.ts";
 import { writeFlags } from "../cpu/flags.ts";
+import { processorModel } from "../cpu/model.ts";
 import {
   CPL,
   CR0,
@@ -30,8 +31,9 @@ import {
   SS,
   TR,
 } from "../cpu/state-layout.ts";
-import type { Vcpu } from "../cpu/vcpu.ts";
+import { Vcpu } from "../cpu/vcpu.ts";
 import type { EntryState, GeneralRegister, SegmentName } from "../loader/entry-state.ts";
+import type { GuestMemory } from "../mmu/guest-memory.ts";
 
 /** Encoding order. */
 const GENERAL: readonly (GeneralRegister | "rsp")[] = [
@@ -66,6 +68,30 @@ const SEGMENT_NUMBERS: Readonly<Record<SegmentName, number>> = {
 function setPair(s: Int32Array, word: number, value: bigint): void {
   s[word] = Number(BigInt.asIntN(32, value));
   s[word + 1] = Number(BigInt.asIntN(32, value >> 32n));
+}
+
+/** A vCPU with nothing around it, for its state's sake: loaders and inspectors of VMs at rest. */
+export function bareVcpu(memory: GuestMemory): Vcpu {
+  return new Vcpu(
+    memory,
+    {
+      mmio: { read: (_gpa, size) => 2 ** (8 * size) - 1, write() {} },
+      interrupts: {
+        pendingVector: () => -1,
+        acknowledge: () => -1,
+        readTaskPriority: () => 0,
+        writeTaskPriority() {},
+      },
+      msrs: { read: () => undefined, write: () => false },
+      environment: { readTsc: () => 0, random32: () => 0, tscWritten() {} },
+    },
+    processorModel(),
+  );
+}
+
+/** Writes the state that a loaded kernel is entered with into a machine's memory. */
+export function prepareVcpu(memory: GuestMemory, entry: EntryState): void {
+  applyEntryState(bareVcpu(memory), entry);
 }
 
 /** Resets the vCPU and puts it at the kernel's first instruction. */

@@ -205,6 +205,12 @@ export class Machine {
     );
   }
 
+  /** Starts to write down what happens, or stops with undefined. */
+  setTrace(trace: Trace | undefined): void {
+    this.trace = trace;
+    this.vcpu.cpu.trace = trace;
+  }
+
   /** Writes the firmware tables into memory; to be called once, when the kernel is loaded. */
   start(): void {
     const description = describeFirmware(this.config, this.pci, this.#host.name);

@@ -7,7 +7,7 @@ import { pairToBigInt } from "../base/u64.ts";
 import type { VmExit } from "../cpu/bus.ts";
 import type { Cpu, CpuTrace } from "../cpu/cpu.ts";
 import { CR2, GPR, RIP } from "../cpu/state-layout.ts";
-import type { Disassemble } from "./disassemble.ts";
+import { instructionText } from "./disassemble.ts";
 
 export const TRACE_POINTS = ["insn", "exit", "irq", "port", "mmio", "fault"] as const;
 export type TracePoint = (typeof TRACE_POINTS)[number];
@@ -30,18 +30,11 @@ export class Trace implements CpuTrace {
   readonly #points: ReadonlySet<TracePoint>;
   readonly #write: (line: string) => void;
   readonly #cpu: Cpu;
-  readonly #disassemble: Disassemble;
 
   /** `write` gets lines without their ends. */
-  constructor(
-    points: ReadonlySet<TracePoint>,
-    cpu: Cpu,
-    disassemble: Disassemble,
-    write: (line: string) => void,
-  ) {
+  constructor(points: ReadonlySet<TracePoint>, cpu: Cpu, write: (line: string) => void) {
     this.#points = points;
     this.#cpu = cpu;
-    this.#disassemble = disassemble;
     this.#write = write;
   }
 
@@ -50,7 +43,7 @@ export class Trace implements CpuTrace {
   }
 
   instruction(cpu: Cpu): void {
-    this.#line("insn", `${this.#rip()} ${this.#disassemble(cpu)}`);
+    this.#line("insn", `${this.#rip()} ${instructionText(cpu)}`);
   }
 
   fault(vector: number, errorCode: number): void {

@@ -67,6 +67,7 @@ export class TestMachine {
       },
       model,
     );
+    this.vcpu.reset();
   }
 
   get state(): Int32Array {

@@ -34,7 +34,17 @@ import {
 } from "../decode/record.ts";
 import { effectiveAddress } from "../ea.ts";
 import { isCondition, WIDTH_8 } from "../flags.ts";
-import { ADDRESS, CURRENT, GPR, RBP, REMAINING, RIP, RIP_HIGH_MASK, RSP } from "../state-layout.ts";
+import {
+  ADDRESS,
+  BLOCK,
+  CURRENT,
+  GPR,
+  RBP,
+  REMAINING,
+  RIP,
+  RIP_HIGH_MASK,
+  RSP,
+} from "../state-layout.ts";
 import { GP, UD } from "../vectors.ts";
 import type { BlockBuilder } from "./block-builder.ts";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_RUNS, SCRATCH } from "./code-cache.ts";
@@ -57,7 +67,7 @@ export class Interpreter {
   constructor(cpu: Cpu, builder: BlockBuilder) {
     this.#cpu = cpu;
     this.#builder = builder;
-    this.#jumps = new JumpCache();
+    this.#jumps = new JumpCache(cpu.memory.memory.buffer);
     cpu.mem.tlb.listener = {
       pageForgotten: (lo, hi) => this.#jumps.forgetPage(lo, hi),
       contextsReused: () => this.#jumps.clear(),
@@ -76,7 +86,7 @@ export class Interpreter {
     const { s, code } = this.#cpu;
     const block = this.#builder.shortBlock(count);
     s[REMAINING] = s[REMAINING]! - code[block + BLOCK_COUNT]!;
-    this.#cpu.block = block;
+    s[BLOCK] = block;
     this.#execute(block + BLOCK_HEADER);
   }
 
@@ -88,7 +98,13 @@ export class Interpreter {
     if (block === 0) {
       block = this.#builder.block();
       if (block !== SCRATCH && cpu.isFlat) {
-        this.#jumps.keep(s[RIP]!, s[RIP + 1]!, cpu.mem.tlb.context, cpu.codeKey, block);
+        this.#jumps.keep(
+          { lo: s[RIP]!, hi: s[RIP + 1]! },
+          cpu.mem.tlb.context,
+          cpu.codeKey,
+          block,
+          0,
+        );
       }
     }
     return this.#pay(block);
@@ -102,7 +118,7 @@ export class Interpreter {
       return STOP;
     }
     s[REMAINING] = left;
-    this.#cpu.block = block;
+    s[BLOCK] = block;
     code[block + BLOCK_RUNS] = code[block + BLOCK_RUNS]! + 1;
     return block + BLOCK_HEADER;
   }
@@ -123,7 +139,7 @@ export class Interpreter {
     if (linked !== 0) return this.#pay(linked);
     if (cpu.is64 && s[RIP + 1]! >> 15 !== s[RIP + 1]! >> 31) this.#leaveCanonical(p, distance);
     s[CURRENT] = 0;
-    if (((from ^ lo) & -4096) !== 0 || cpu.block === SCRATCH || !cpu.isFlat) return this.#enter();
+    if (((from ^ lo) & -4096) !== 0 || s[BLOCK] === SCRATCH || !cpu.isFlat) return this.#enter();
     const flushes = cpu.cache.flushes;
     const block = this.#builder.block();
     // Building may have emptied the cache, and this record with it.

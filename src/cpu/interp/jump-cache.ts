@@ -1,24 +1,40 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From RIP to a block without a translation: a direct-mapped cache for targets that are not linked. An
 // entry holds while the address space and privilege (the TLB's context) and the decoding mode are the same.
+// It lies in the machine's memory, so that translated code can probe it, too.
+//
+//   entry, 32 bytes: +0 i64 RIP   +8 i32 context and mode   +12 i32 block   +16 i32 translation (0: none)
+//
 // All entries of one page lie together, so that forgetting a page is cheap.
+import { JUMP_CACHE_OFFSET } from "../../mmu/machine-layout.ts";
 
-const PAGE_BITS = 7;
-const IN_PAGE_BITS = 6;
-const STRIDE = 4;
+export const JUMP_PAGE_BITS = 6;
+export const JUMP_IN_PAGE_BITS = 6;
+export const JUMP_STRIDE = 8;
+export const JUMP_RIP = 0;
+export const JUMP_CONTEXT = 2;
+export const JUMP_BLOCK = 3;
+export const JUMP_UNIT = 4;
+/** The mode is above the context's bits. */
+export const JUMP_KEY_SHIFT = 28;
+
+const ENTRIES = 1 << (JUMP_PAGE_BITS + JUMP_IN_PAGE_BITS);
 
 export class JumpCache {
-  // (RIP low, RIP high, context and mode, block)
-  readonly #entries = new Int32Array(STRIDE << (PAGE_BITS + IN_PAGE_BITS));
+  readonly #entries: Int32Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#entries = new Int32Array(buffer, JUMP_CACHE_OFFSET, ENTRIES * JUMP_STRIDE);
+  }
 
   #group(lo: number, hi: number): number {
-    const page = (lo >>> 12) ^ (lo >>> 19) ^ hi;
-    return (page & ((1 << PAGE_BITS) - 1)) << IN_PAGE_BITS;
+    const page = (lo >>> 12) ^ (lo >>> 18) ^ hi;
+    return (page & ((1 << JUMP_PAGE_BITS) - 1)) << JUMP_IN_PAGE_BITS;
   }
 
   #index(lo: number, hi: number): number {
-    const place = (lo ^ (lo >>> 6)) & ((1 << IN_PAGE_BITS) - 1);
-    return (this.#group(lo, hi) | place) * STRIDE;
+    const place = (lo ^ (lo >>> 6)) & ((1 << JUMP_IN_PAGE_BITS) - 1);
+    return (this.#group(lo, hi) | place) * JUMP_STRIDE;
   }
 
   /** The block, 0 if it is not known. */
@@ -26,27 +42,35 @@ export class JumpCache {
     const entries = this.#entries;
     const index = this.#index(lo, hi);
     if (
-      entries[index] === lo &&
-      entries[index + 1] === hi &&
-      entries[index + 2] === (context ^ (key << 28))
+      entries[index + JUMP_RIP] === lo &&
+      entries[index + JUMP_RIP + 1] === hi &&
+      entries[index + JUMP_CONTEXT] === (context ^ (key << JUMP_KEY_SHIFT))
     ) {
-      return entries[index + 3]!;
+      return entries[index + JUMP_BLOCK]!;
     }
     return 0;
   }
 
-  keep(lo: number, hi: number, context: number, key: number, block: number): void {
+  /** `unit` is the block's translation, 0 if it has none. */
+  keep(
+    at: { readonly lo: number; readonly hi: number },
+    context: number,
+    key: number,
+    block: number,
+    unit: number,
+  ): void {
     const entries = this.#entries;
-    const index = this.#index(lo, hi);
-    entries[index] = lo;
-    entries[index + 1] = hi;
-    entries[index + 2] = context ^ (key << 28);
-    entries[index + 3] = block;
+    const index = this.#index(at.lo, at.hi);
+    entries[index + JUMP_RIP] = at.lo;
+    entries[index + JUMP_RIP + 1] = at.hi;
+    entries[index + JUMP_CONTEXT] = context ^ (key << JUMP_KEY_SHIFT);
+    entries[index + JUMP_BLOCK] = block;
+    entries[index + JUMP_UNIT] = unit;
   }
 
   forgetPage(lo: number, hi: number): void {
-    const first = this.#group(lo, hi) * STRIDE;
-    this.#entries.fill(0, first, first + (STRIDE << IN_PAGE_BITS));
+    const first = this.#group(lo, hi) * JUMP_STRIDE;
+    this.#entries.fill(0, first, first + (JUMP_STRIDE << JUMP_IN_PAGE_BITS));
   }
 
   clear(): void {

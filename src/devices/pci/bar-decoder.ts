@@ -36,7 +36,9 @@ export class BarDecoder {
 
   /** Brings a window on its bus to where its register says, or takes it off. Cheap if nothing changed. */
   update(bar: Bar, isDecoding: boolean): void {
-    const address = isDecoding ? bar.address : -1;
+    // A window at an ISA address stays there whatever the register says, as bhyve of 2012 had it: the guest's
+    // console must survive the guest's own sizing and moving of BARs.
+    const address = bar.fixedAddress ?? (isDecoding ? bar.address : -1);
     const current = this.#placements.get(bar);
     if ((current?.address ?? -1) === address) return;
     this.#placements.delete(bar);

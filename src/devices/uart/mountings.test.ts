@@ -119,3 +119,19 @@ describe("a UART on PCI", () => {
     expect(pci.ports.read(0x2001, 1)).toBe(0);
   });
 });
+
+describe("a legacy UART", () => {
+  it("keeps its ISA ports when the guest sizes, moves and disables its BAR", () => {
+    const pci = new PciHost();
+    const host = new MemoryCharBackend();
+    pci.root.add(parseBdf("3"), new PciUart({ host, legacy: LEGACY_UARTS[0] }));
+    pci.root.start();
+    pci.writeConfig("3", 0x04, 2, 0);
+    pci.writeConfig("3", 0x10, 4, 0xffffffff);
+    pci.ports.write(0x3f8, 1, 0x41);
+    pci.writeConfig("3", 0x10, 4, 0x4001);
+    pci.writeConfig("3", 0x04, 2, 1);
+    pci.ports.write(0x3f8, 1, 0x42);
+    expect(host.takeText()).toBe("AB");
+  });
+});

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Builds dist/: the library, the commands and the VM's thread, flat, so that they find each other; and the
+// library's type declarations. `--no-types` leaves those out.
+import { execFileSync } from "node:child_process";
+import { chmodSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = `${root}dist`;
+const COMMANDS = ["tshyve", "bhyveload", "bhyve", "bhyvectl"];
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  sourcemap: true,
+  // Constants have to reach the interpreter's switch as literals: V8 makes no jump table otherwise.
+  minifySyntax: true,
+  outdir: dist,
+  logLevel: "warning",
+};
+
+rmSync(dist, { recursive: true, force: true });
+await build({
+  ...common,
+  entryPoints: {
+    index: "src/index.ts",
+    "vm-worker": "src/host/vm-worker.ts",
+    ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
+  },
+  splitting: true,
+  packages: "external",
+});
+for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
+if (!process.argv.includes("--no-types")) {
+  execFileSync(
+    process.execPath,
+    [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.types.json"],
+    { cwd: root, stdio: "inherit" },
+  );
+}

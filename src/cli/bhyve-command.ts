@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// bhyve: runs a VM that was loaded, on this terminal, until it stops. FreeBSD: usr.sbin/bhyve/bhyverun.c.
+import { VmmError } from "../base/errors.ts";
+import { DEVICE_CATALOG, LPC_CATALOG } from "../devices/catalog.ts";
+import { serveControl } from "../host/control-server.ts";
+import { DirectoryRegistry } from "../host/directory-registry.ts";
+import type { VmOutcome } from "../host/vm-protocol.ts";
+import { VmThread } from "../host/vm-thread.ts";
+import type { Config } from "../vmm/config.ts";
+import { machineConfig } from "../vmm/machine-config.ts";
+import { ERROR_STATUS, SUSPEND_STATUS } from "../vmm/suspend.ts";
+import { parseBhyveOptions } from "./bhyve-options.ts";
+import type { CommandFrame } from "./run-main.ts";
+import { enterRawMode, writeOut } from "./terminal.ts";
+
+export const BHYVE: CommandFrame = {
+  name: "bhyve",
+  usage: `usage: bhyve [-aACDeHhIPSuWwxY] [-c [cpus=]n[,sockets=n][,cores=n][,threads=n]]
+             [-k file] [-l lpcdev[,conf]] [-m size] [-o name=value]
+             [-s slot,device[,conf]] [-S slot,uart[,conf]] [-U uuid] vmname
+
+Runs a VM that bhyveload (or tshyve linuxload) has loaded.
+
+  -A  ACPI tables                  -m  memory; the size it was loaded with
+  -c  virtual CPUs                 -o  a configuration variable
+  -D  destroy on power-off         -s  PCI slot: "-s help" lists devices
+  -e  exit on unhandled I/O        -S  wire memory; with a slot, a UART at
+  -H  vmexit on hlt                    its ISA address, as in 2012
+  -k  read variables from a file   -u  RTC keeps UTC time
+  -l  LPC device: "-l help"        -U  UUID
+                                   -w  ignore unknown MSRs
+  -x  x2APIC mode   -W  virtio uses MSI   -Y  no MP table
+  -a, -C, -I, -P, -p are accepted for the sake of old scripts.
+
+Variables of tshyve's own: engine=interpreter|translator|auto, clock=host|virtual,
+cpu=x86-64-v2|x86-64-v3, trace=insn+exit+irq+port+mmio+fault, trace.file=path,
+seed=n, config.dump=1.
+
+Status: 0 reset, 1 powered off, 2 halted, 3 triple fault, 4 error.
+`,
+  usageStatus: 1,
+  errorStatus: ERROR_STATUS,
+};
+
+function list(catalog: Readonly<Record<string, { readonly description: string }>>): number {
+  for (const [name, { description }] of Object.entries(catalog)) {
+    process.stdout.write(`${name.padEnd(16)}${description}\n`);
+  }
+  return 0;
+}
+
+export async function bhyve(argv: readonly string[]): Promise<number> {
+  if (argv.includes("-h")) {
+    process.stdout.write(BHYVE.usage);
+    return 0;
+  }
+  const asks = (flag: string) => argv.some((word, i) => word === "help" && argv[i - 1] === flag);
+  if (asks("-s")) return list(DEVICE_CATALOG);
+  if (asks("-l")) return list(LPC_CATALOG);
+  const config = parseBhyveOptions(argv);
+  if (config.getBoolean("config.dump", false)) {
+    process.stdout.write(config.dump());
+    return 1;
+  }
+  return run(new DirectoryRegistry(), config);
+}
+
+async function run(registry: DirectoryRegistry, config: Config): Promise<number> {
+  const { name, memoryBytes } = machineConfig(config);
+  requireLoaded(registry, name, config.has("memory.size") ? memoryBytes : undefined);
+  const lease = registry.acquire(name);
+  try {
+    // Only the holder of the lease can rely on what the record says.
+    const record = requireLoaded(registry, name, undefined);
+    if (!config.has("memory.size")) config.set("memory.size", `${record.memoryBytes}b`);
+    const outcome = await runThread(registry, config, name);
+    const status = statusOf(outcome);
+    lease.release();
+    if (config.getBoolean("destroy_on_poweroff", false) && status === SUSPEND_STATUS.poweroff) {
+      registry.destroy(name);
+    }
+    return status;
+  } finally {
+    lease.release();
+  }
+}
+
+function requireLoaded(registry: DirectoryRegistry, name: string, memoryBytes: number | undefined) {
+  if (!registry.exists(name)) {
+    throw new VmmError("ERR_VM_NOT_FOUND", `VM ${name} does not exist: run bhyveload first`);
+  }
+  const record = registry.read(name);
+  if (record.stage !== "loaded") {
+    const why = {
+      empty: "no kernel is loaded",
+      suspended: "it has run",
+      crashed: "its runner died",
+    };
+    throw new VmmError(
+      "ERR_VM_STATE",
+      `virtual machine ${name} cannot be booted: ${why[record.stage]}; run bhyveload first`,
+    );
+  }
+  if (memoryBytes !== undefined && memoryBytes !== record.memoryBytes) {
+    const megabytes = (bytes: number) => `${bytes / 2 ** 20} MiB`;
+    throw new VmmError(
+      "ERR_BAD_OPTION",
+      `Unable to setup memory (22): VM ${name} was loaded with ${megabytes(record.memoryBytes)}, not ${megabytes(memoryBytes)}`,
+    );
+  }
+  return record;
+}
+
+async function runThread(
+  registry: DirectoryRegistry,
+  config: Config,
+  name: string,
+): Promise<VmOutcome> {
+  const thread = new VmThread({
+    directory: registry.directory,
+    name,
+    config: config.toJSON(),
+    workerUrl: new URL("./vm-worker.js", import.meta.url),
+    output: (bytes) => writeOut(bytes),
+    warn: (message) => process.stderr.write(`bhyve: ${message}\r\n`),
+  });
+  const restore = enterRawMode();
+  const { stdin } = process;
+  const onData = (chunk: Buffer) => {
+    if (!thread.type(chunk)) stdin.pause();
+  };
+  thread.onRoom(() => stdin.resume());
+  stdin.on("data", onData);
+  const onTerm = () => void thread.request("power-button").catch(() => {});
+  process.on("SIGTERM", onTerm);
+  const control = await serveControl(registry.socketPath(name), thread);
+  try {
+    return await thread.outcome;
+  } finally {
+    control.close();
+    process.off("SIGTERM", onTerm);
+    stdin.off("data", onData);
+    stdin.pause();
+    restore();
+  }
+}
+
+function statusOf(outcome: VmOutcome): number {
+  switch (outcome.kind) {
+    case "suspended":
+      return SUSPEND_STATUS[outcome.how];
+    case "exited":
+      return outcome.status;
+    case "stopped":
+      return SUSPEND_STATUS.poweroff;
+    default:
+      process.stderr.write(`bhyve: ${outcome.message}\n`);
+      return ERROR_STATUS;
+  }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// tshyve linuxload: puts a Linux kernel into a VM by the 64-bit boot protocol, as bhyveload does FreeBSD's.
+import { DirectoryRegistry } from "../host/directory-registry.ts";
+import { FileByteSource } from "../host/file-byte-source.ts";
+import { loadLinux } from "../loader/linux/load-linux.ts";
+import { GuestMemory } from "../mmu/guest-memory.ts";
+import { prepareVcpu } from "../vmm/entry-state.ts";
+import { parseMemorySize } from "../vmm/memory-size.ts";
+import { checkVmName } from "../vmm/registry.ts";
+import { getopt, UsageError } from "./getopt.ts";
+import type { CommandFrame } from "./run-main.ts";
+
+export const LINUXLOAD: CommandFrame = {
+  name: "linuxload",
+  usage: `usage: tshyve linuxload -k kernel [-i initrd] [-c cmdline] [-m size] vmname
+
+Loads a Linux kernel into a VM, making the VM if need be, and leaves it ready for bhyve.
+
+  -k kernel   bzImage or vmlinux
+  -i initrd   initial RAM disk
+  -c cmdline  command line (default "console=ttyS0")
+  -m size     memory: MiB, or with a suffix k, m, g (default 256M)
+`,
+  usageStatus: 1,
+  errorStatus: 1,
+};
+
+export function linuxload(argv: readonly string[]): number {
+  const { options, operands } = getopt(argv, "k:i:c:m:");
+  const given = new Map(options.map(({ letter, argument }) => [letter, argument ?? ""]));
+  const [name, ...rest] = operands;
+  const kernelPath = given.get("k");
+  if (name === undefined || rest.length > 0) throw new UsageError("expected the name of one VM");
+  if (kernelPath === undefined) throw new UsageError("expected a kernel, -k");
+  checkVmName(name);
+  const memoryBytes = parseMemorySize(given.get("m") ?? "256M");
+  const memory = new GuestMemory(memoryBytes);
+  const initrdPath = given.get("i");
+  const loaded = loadLinux(memory, {
+    kernel: new FileByteSource(kernelPath),
+    kernelName: kernelPath,
+    ...(initrdPath === undefined ? {} : { initrd: new FileByteSource(initrdPath) }),
+    commandLine: given.get("c") ?? "console=ttyS0",
+  });
+  prepareVcpu(memory, loaded.entry);
+  const registry = new DirectoryRegistry();
+  if (!registry.exists(name)) registry.create(name);
+  const lease = registry.acquire(name);
+  try {
+    registry.write(name, {
+      memory,
+      record: {
+        stage: "loaded",
+        memoryBytes,
+        suspended: undefined,
+        config: {},
+        symbols: undefined,
+      },
+    });
+  } finally {
+    lease.release();
+  }
+  return 0;
+}

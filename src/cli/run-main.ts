@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The last lines of every command: arguments in, exit status out, errors as one sentence.
+import { VmmError } from "../base/errors.ts";
+import { UsageError } from "./getopt.ts";
+
+/** A command: its status, or an error to be said. */
+export type Command = (argv: readonly string[]) => Promise<number> | number;
+
+export interface CommandFrame {
+  readonly name: string;
+  readonly usage: string;
+  /** Status for a wrong command line, and for everything else that goes wrong. */
+  readonly usageStatus: number;
+  readonly errorStatus: number;
+}
+
+/** Runs a command and returns its status; what it throws is said on stderr. */
+export async function runCommand(
+  frame: CommandFrame,
+  command: Command,
+  argv: readonly string[],
+): Promise<number> {
+  if (argv.includes("--help")) {
+    process.stdout.write(frame.usage);
+    return 0;
+  }
+  try {
+    return await command(argv);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${frame.name}: ${error.message}\n${frame.usage}`);
+      return frame.usageStatus;
+    }
+    if (error instanceof VmmError) {
+      process.stderr.write(`${frame.name}: ${error.message}\n`);
+      return frame.errorStatus;
+    }
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`${frame.name}: internal error: ${detail}\n`);
+    return frame.errorStatus;
+  }
+}
+
+/** Makes a module a program. A closed pipe on stdout ends it quietly, as SIGPIPE would. */
+export async function main(frame: CommandFrame, command: Command): Promise<void> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(141);
+    throw error;
+  });
+  process.exitCode = await runCommand(frame, command, process.argv.slice(2));
+  // Input that nobody reads any more must not keep the process.
+  process.stdin.unref?.();
+  process.exit();
+}

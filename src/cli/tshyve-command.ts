@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// tshyve: all commands under one name, and those that FreeBSD has elsewhere (kldload, ls /dev/vmm) or not at
+// all (linuxload).
+import { DirectoryRegistry } from "../host/directory-registry.ts";
+import { BHYVE, bhyve } from "./bhyve-command.ts";
+import { BHYVECTL, bhyvectl } from "./bhyvectl-command.ts";
+import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
+import { UsageError } from "./getopt.ts";
+import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
+import { type Command, type CommandFrame, runCommand } from "./run-main.ts";
+
+export const TSHYVE: CommandFrame = {
+  name: "tshyve",
+  usage: `usage: tshyve command [argument]...
+
+An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
+
+  tshyve kldload vmm          make the place where VMs live (TSHYVE_VMM_DIR says where)
+  tshyve kldunload vmm        remove it; refused while VMs exist
+  tshyve kldstat              whether it is there
+  tshyve ls                   the VMs, as "ls /dev/vmm" would show them
+  tshyve bhyveload ...        load a FreeBSD kernel into a VM
+  tshyve linuxload ...        load a Linux kernel into a VM
+  tshyve bhyve ...            run a loaded VM on this terminal
+  tshyve bhyvectl ...         inspect or destroy a VM
+
+"tshyve command --help" tells more of each.
+`,
+  usageStatus: 1,
+  errorStatus: 1,
+};
+
+/** `vmm` and `vmm.ko`: the one module there is. */
+function requireVmm(argv: readonly string[], command: string): void {
+  if (argv.length !== 1) throw new UsageError(`${command} takes the name of one module: vmm`);
+  if (!/^(.*\/)?vmm(\.ko)?$/.test(argv[0]!)) {
+    throw new UsageError(`can't load ${argv[0]}: No such file or directory (the module is vmm)`);
+  }
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  kldload: (argv) => {
+    requireVmm(argv, "kldload");
+    new DirectoryRegistry().load();
+    return 0;
+  },
+  kldunload: (argv) => {
+    requireVmm(argv, "kldunload");
+    new DirectoryRegistry().unload();
+    return 0;
+  },
+  kldstat: () => {
+    const registry = new DirectoryRegistry();
+    process.stdout.write("Id Refs Name\n");
+    if (registry.isLoaded()) {
+      process.stdout.write(` 1 ${String(1 + registry.list().length).padStart(4)} vmm.ko\n`);
+    }
+    return 0;
+  },
+  ls: () => {
+    for (const name of new DirectoryRegistry().list()) process.stdout.write(`${name}\n`);
+    return 0;
+  },
+  bhyveload: (argv) => runCommand(BHYVELOAD, bhyveload, argv),
+  linuxload: (argv) => runCommand(LINUXLOAD, linuxload, argv),
+  bhyve: (argv) => runCommand(BHYVE, bhyve, argv),
+  bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
+};
+
+export function tshyve(argv: readonly string[]): Promise<number> | number {
+  const [name, ...rest] = argv;
+  if (name === undefined) throw new UsageError("expected a command");
+  if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`'${name}' is not a command`);
+  return COMMANDS[name]!(rest);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+import fs from "node:fs";
+import type { Config } from "../vmm/config.ts";
+import type { Machine } from "../vmm/machine.ts";
+import { parseTracePoints, Trace } from "../vmm/trace.ts";
+import { hostError } from "./host-error.ts";
+
+const FLUSH_AT = 64 * 1024;
+
+/**
+ * Starts the trace that `trace=` asks for, into `trace.file` (`NAME.trace` unless given). Undefined if none
+ * is asked for.
+ */
+export function openTrace(config: Config, machine: Machine): { close(): void } | undefined {
+  const points = config.get("trace");
+  if (points === undefined) return undefined;
+  const wanted = parseTracePoints(points);
+  const path = config.get("trace.file") ?? `${machine.config.name}.trace`;
+  let fd: number;
+  try {
+    fd = fs.openSync(path, "w");
+  } catch (cause) {
+    throw hostError(`write ${path}`, cause);
+  }
+  let pending = "";
+  const flush = () => {
+    fs.writeSync(fd, pending);
+    pending = "";
+  };
+  machine.setTrace(
+    new Trace(wanted, machine.vcpu.cpu, (line) => {
+      pending += `${line}\n`;
+      if (pending.length >= FLUSH_AT) flush();
+    }),
+  );
+  return {
+    close: () => {
+      flush();
+      fs.closeSync(fd);
+    },
+  };
+}
