@@ -186,3 +186,9 @@ export function displacedAddress(
   }
   return segment >= FS && cpu.is64 ? addSegmentBase(s, segment, lo) : lo;
 }
+
+/** The high half of an address `at`, which lies less than 4 GiB behind (lo, hi). Outside 64-bit mode it wraps. */
+export function highHalfAt(cpu: Cpu, lo: number, hi: number, at: number): number {
+  if (at >>> 0 >= lo >>> 0) return hi;
+  return cpu.is64 ? (hi + 1) | 0 : 0;
+}

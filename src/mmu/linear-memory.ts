@@ -12,7 +12,7 @@ import {
   type MemoryFault,
 } from "./page-fault.ts";
 import { PAGING_NONE, PageWalk, type PagingControl } from "./page-walk.ts";
-import type { PhysicalMemory } from "./physical-memory.ts";
+import { type MmioAccess, PhysicalMemory } from "./physical-memory.ts";
 import { Tlb } from "./tlb.ts";
 import {
   TABLE_SUPERVISOR,
@@ -36,6 +36,9 @@ export interface Watcher {
 }
 
 const NO_WATCHER: Watcher = { isWatched: () => false, accessed() {}, checkAlignment() {} };
+
+/** For onlookers: page tables in a device's registers read as not present. */
+const NO_DEVICES: MmioAccess = { read: () => 0, write() {} };
 
 /** Result of {@link LinearMemory.translate} for what is neither RAM nor, when reading, ROM. */
 const NOT_RAM = -1;
@@ -68,6 +71,7 @@ export class LinearMemory {
   #isImplicit = false;
   readonly #physical: PhysicalMemory;
   readonly #walk: PageWalk;
+  readonly #onlooker: PageWalk;
   readonly #state: Int32Array;
   readonly #words: Int32Array;
   readonly #pageFlags: Uint8Array;
@@ -86,6 +90,7 @@ export class LinearMemory {
     this.tlb = new Tlb(physical.ram.memory.buffer, TLB_OFFSET, state);
     this.#words = this.tlb.words;
     this.#walk = new PageWalk(physical, this.control);
+    this.#onlooker = new PageWalk(new PhysicalMemory(physical.ram, NO_DEVICES), this.control);
   }
 
   /** Whose rights accesses have: CPL 3, CR4.SMAP, RFLAGS.AC. */
@@ -300,6 +305,20 @@ export class LinearMemory {
     const code = this.#walk.walk(lo, hi, access, this.#isUser, this.#mayTouchUser);
     if (code >= 0) this.#raise(false, code, lo, hi);
     return this.#place(lo, hi, access);
+  }
+
+  /**
+   * The place of one byte in the machine's memory, -1 if no RAM or ROM is mapped there: for debuggers, whatever
+   * the privilege. Leaves accessed flags, the TLB, watchpoints and devices alone, and never throws.
+   */
+  peek(lo: number, hi: number): number {
+    const canonical = hi >> 15;
+    if (canonical !== 0 && canonical !== -1) return NOT_RAM;
+    if (!this.#onlooker.find(lo, hi)) return NOT_RAM;
+    const { frame } = this.#onlooker;
+    const ram = this.#physical.ramOffset(frame);
+    const offset = ram < 0 ? this.#physical.romOffset(frame) : ram;
+    return offset < 0 ? NOT_RAM : offset + (lo & 0xfff);
   }
 
   #place(lo: number, hi: number, access: Access): number {

@@ -89,6 +89,8 @@ export class Decoder {
   rm = 0;
   reg3 = 0;
   rm3 = 0;
+  /** The whole byte, where there is one. */
+  modrm = 0;
   /** The opcode's low three bits with REX.B. */
   opcodeRegister = 0;
   isMemory = false;
@@ -306,6 +308,7 @@ export class Decoder {
     this.isMemory = false;
     if (table.hasModrm) {
       const modrm = this.#byte();
+      this.modrm = modrm;
       this.reg3 = (modrm >> 3) & 7;
       this.rm3 = modrm & 7;
       this.reg = this.reg3 | ((this.#rex & REX_R) !== 0 ? 8 : 0);

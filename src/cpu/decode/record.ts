@@ -5,7 +5,8 @@
 //   +0 OP     what to do: a case of the hot loop, or FIRST_EXECUTOR + an operation's number
 //   +1 SLOTS  byte 0: operand A   byte 1: operand B   byte 2: base   byte 3: index
 //   +2 DISP   displacement of a memory operand, to be sign-extended; low half of an absolute address
-//   +3 IMM    low half of an immediate, sign-extended; a branch's target, in bytes from the block's start
+//   +3 IMM    low half of an immediate, sign-extended; a branch's target, in bytes from the block's start;
+//             the x87 instructions' opcode, 11 bits
 //   +4 LINK   high half of an immediate or absolute address; a branch's target block, once it is known
 //   +5 INFO   bit fields, below
 //   +6 NEXT   the next instruction's place, in bytes from the block's start

@@ -36,7 +36,7 @@ import {
   SLOT_MEMORY,
   SLOTS,
 } from "../decode/record.ts";
-import type { Operand } from "../isa/notation.ts";
+import { type EncodingMatch, MAP_ONE_BYTE, type Operand } from "../isa/notation.ts";
 import { PARSED_ROWS, type ParsedRow } from "../isa/table.ts";
 import { DS, FS, GPR, GPR_BYTE, RBP, RIP, RSP, SS, ZERO } from "../state-layout.ts";
 import { OPERATION_NUMBERS } from "./executors.ts";
@@ -172,7 +172,7 @@ function addressing(cpu: Cpu, insn: Decoder, isOffset: boolean): { ea: number; s
 export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number): void {
   const { code } = cpu;
   const parsed: ParsedRow = PARSED_ROWS[insn.row]!;
-  const { row, operands } = parsed;
+  const { row, operands, match } = parsed;
   const next = offset + insn.length;
   const slots = operands.map((operand) => slotOf(operand, insn));
   const isOffset = operands.some(({ where }) => where === "offset");
@@ -204,6 +204,7 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
   const distance = insn.immediate + next;
   const isFarTarget = isRelative && cpu.is64 && distance !== (distance | 0);
   code[p + IMM] = isRelative ? distance : insn.immediate;
+  if (match.hasModrm && isX87(match)) code[p + IMM] = ((match.opcode & 7) << 8) | insn.modrm;
   code[p + LINK] = linkWord(insn, operands, ea, isRelative);
   code[p + INFO] =
     width |
@@ -224,6 +225,11 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
   code[p + ROW] = insn.row;
   const hot = isFarTarget ? undefined : hotOp(cpu, p, row.op);
   code[p + OP] = hot ?? FIRST_EXECUTOR + OPERATION_NUMBERS.get(row.op)!;
+}
+
+/** D8 … DF. Their records have the opcode's 11 variable bits for an immediate, as exceptions save it. */
+function isX87(match: EncodingMatch): boolean {
+  return match.map === MAP_ONE_BYTE && (match.opcode & 0xf8) === 0xd8;
 }
 
 /** Branches start without a link; a second immediate or the high half of a first one goes there otherwise. */

@@ -43,11 +43,11 @@ function stringAddress(
   s[HI] = bits === 2 ? s[register + 1]! : 0;
   if (cpu.is64) return segment >= FS ? addSegmentBase(s, segment, lo) : lo;
   if (cpu.isFlat && bits === 1 && segment < FS && segment !== 1) return lo;
-  return segmentAddress(cpu, segment, lo, access & 15, access >= WRITE);
+  return segmentAddress(cpu, segment, lo, access & (WRITE - 1), access >= WRITE);
 }
 
 /** Added to an access's size: it is a store. */
-const WRITE = 16;
+const WRITE = 32;
 
 export function sourceAddress(cpu: Cpu, p: number, size: number): number {
   const segment = (cpu.code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7;
@@ -56,6 +56,12 @@ export function sourceAddress(cpu: Cpu, p: number, size: number): number {
 
 export function destinationAddress(cpu: Cpu, p: number, size: number, isWrite: boolean): number {
   return stringAddress(cpu, p, EDI, ES, isWrite ? size + WRITE : size);
+}
+
+/** Where MASKMOVQ and MASKMOVDQU store: at rDI, in DS unless it is overridden. */
+export function maskedStoreAddress(cpu: Cpu, p: number, size: number): number {
+  const segment = (cpu.code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7;
+  return stringAddress(cpu, p, EDI, segment, size + WRITE);
 }
 
 function addToRegister(cpu: Cpu, register: number, delta: number, bits: number): void {

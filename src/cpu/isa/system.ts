@@ -34,7 +34,11 @@ const CONTROL_ROWS: IsaRow[] = [
   row("lmsw", "Ew", "0F 01 /6", "lmsw", SYNC),
   row("clts", "", "0F 06", "clts", SYNC),
   row("invlpg", "M", "0F 01 /7", "invlpg", SYNC),
-  row("invpcid", "Gy,Mdq", "66 0F 38 82", "invpcid", { ...SYNC, feature: "INVPCID" }),
+  row("invpcid", "Gy,Mdq", "66 0F 38 82", "invpcid", {
+    ...SYNC,
+    size: "f64",
+    feature: "INVPCID",
+  }),
   row("invd", "", "0F 08", "invd", SYNC),
   row("wbinvd", "", "0F 09", "wbinvd", SYNC),
   row("mov", "Ry,Cy", "0F 20", "movFromControl", { ...SYNC, size: "f64" }),

@@ -4,12 +4,15 @@ import { ALU_ROWS } from "./alu.ts";
 import { BIT_ROWS } from "./bit.ts";
 import { BMI_ROWS } from "./bmi.ts";
 import { BRANCH_ROWS, IO_ROWS, STACK_ROWS, STRING_ROWS } from "./control.ts";
+import { MMX_ROWS } from "./mmx.ts";
 import { MOV_ROWS } from "./mov.ts";
 import { MUL_DIV_ROWS } from "./mul-div.ts";
 import { type EncodingMatch, type Operand, parseEncoding, parseOperands } from "./notation.ts";
 import type { IsaRow } from "./row.ts";
 import { SHIFT_ROWS } from "./shift.ts";
 import { SYSTEM_ROWS } from "./system.ts";
+import { X87_ROWS } from "./x87.ts";
+import { XSAVE_ROWS } from "./xsave.ts";
 
 export const ISA_ROWS: readonly IsaRow[] = [
   ...ALU_ROWS,
@@ -23,6 +26,9 @@ export const ISA_ROWS: readonly IsaRow[] = [
   ...STRING_ROWS,
   ...IO_ROWS,
   ...SYSTEM_ROWS,
+  ...X87_ROWS,
+  ...MMX_ROWS,
+  ...XSAVE_ROWS,
 ];
 
 export interface ParsedRow {
