@@ -19,7 +19,7 @@ const FAULT = {
   name: "mov [rax], rbx",
   bytes: "488918",
   initial: {
-    regs: { rax: "0x500ffc", rip: "0x401000", rflags: "0x2" },
+    regs: { rax: "0x500ffc", rip: "0x401000" },
     mem: [["0x500ffc", "00000000"]],
   },
   exception: { vector: 14, code: "0x6", cr2: "0x501000" },
