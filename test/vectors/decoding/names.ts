@@ -39,6 +39,15 @@ const BY_ADDRESS_SIZE: Readonly<Record<string, Names>> = {
 /** One name for another, whatever the sizes. */
 const RENAMED: Readonly<Record<string, string>> = {
   xlat: "xlatb",
+  fwait: "wait",
+  fcom2: "fcom",
+  fcomp3: "fcomp",
+  fcomp5: "fcomp",
+  fxch4: "fxch",
+  fxch7: "fxch",
+  fstp1: "fstpnce",
+  fstp8: "fstp",
+  fstp9: "fstp",
 };
 
 /** iced-x86's mnemonic for an instruction of a row. */
