@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The teaching guest's disk: a GPT with a UFS2 partition that the loader reads, and one named "notes" that the
 // kernel writes to. A pure function of the files in it.
-import { buildGpt } from "../build/gpt.ts";
+
 import { type DirectoryNode, directory, file, type TreeNode } from "../build/file-tree.ts";
+import { buildGpt } from "../build/gpt.ts";
 import { buildUfs2 } from "../build/ufs2.ts";
 import type { KernelFiles } from "./compile.ts";
 

@@ -93,7 +93,7 @@ void acpi_init(void) {
     paddr_t root = is_wide ? u64_at(rsdp, RSDP_XSDT) : u32_at(rsdp, RSDP_RSDT);
     const struct table *list = physical(root);
     unsigned width = is_wide ? 8 : 4;
-    printf("ACPI: %.6s, tables", list->oem);
+    printf("ACPI:");
     for (unsigned at = sizeof(*list); at + width <= list->length; at += width)
         visit(is_wide ? u64_at(list, at) : u32_at(list, at));
     printf("\n");

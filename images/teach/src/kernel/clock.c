@@ -15,6 +15,8 @@
 #define PIT_COUNTER_0 0x40
 #define PIT_CONTROL 0x43
 #define PIT_ONE_SHOT 0x30 /* counter 0, low then high byte, mode 0: interrupt on terminal count */
+#define PIT_LATCH 0x00
+#define PIT_TOP 65536
 #define PIT_IRQ 0
 
 #define RTC_INDEX 0x70
@@ -36,25 +38,42 @@ static void tick(void *unused) {
     ticks++;
 }
 
-/* Sleeps for a hundredth of a second by the 8254, with both others running. */
+struct sample {
+    uint64_t tsc;
+    uint32_t pit, timer; /* both count down */
+};
+
+/* All three clocks at about the same time. The 8254's counter is read as it was at the latch command. */
+static struct sample sample(void) {
+    struct sample now;
+    outb(PIT_CONTROL, PIT_LATCH);
+    now.tsc = rdtsc();
+    now.timer = lapic_timer_left();
+    now.pit = inb(PIT_COUNTER_0);
+    now.pit |= (uint32_t)inb(PIT_COUNTER_0) << 8;
+    return now;
+}
+
+/*
+ * Sleeps while the 8254 counts to zero, which takes 55 ms. What wakes the processor may come late, so the
+ * counter is asked how late: below zero it goes on from the top.
+ */
 static void calibrate(void) {
-    const unsigned count = PIT_HZ / TICKS_PER_SECOND;
     uint8_t vector = isa_interrupt_establish(PIT_IRQ, counted, NULL);
     interrupts_disable();
+    lapic_timer_start(UINT32_MAX, vector, false); /* it will not get to its end */
     outb(PIT_CONTROL, PIT_ONE_SHOT);
-    outb(PIT_COUNTER_0, count & 0xff);
-    /* The count begins with its second byte. It will be over before the timer is. */
-    lapic_timer_start(UINT32_MAX, vector, false);
-    outb(PIT_COUNTER_0, count >> 8);
-    uint32_t timer = lapic_timer_left();
-    uint64_t tsc = rdtsc();
+    outb(PIT_COUNTER_0, 0); /* 0 is 65536 */
+    outb(PIT_COUNTER_0, 0);
+    sample(); /* the first time, anything takes longer */
+    struct sample begin = sample();
     while (!has_counted) cpu_sleep();
-    tsc = rdtsc() - tsc;
-    timer -= lapic_timer_left();
+    struct sample end = sample();
     interrupts_enable();
     isa_interrupt_mask(PIT_IRQ);
-    tsc_hz = tsc * PIT_HZ / count;
-    timer_hz = timer * PIT_HZ / count;
+    uint64_t elapsed = begin.pit + PIT_TOP - end.pit;
+    tsc_hz = (end.tsc - begin.tsc) * PIT_HZ / elapsed;
+    timer_hz = (begin.timer - end.timer) * PIT_HZ / elapsed;
 }
 
 void clock_init(void) {
@@ -111,4 +130,4 @@ static void time(int argc, char **argv) {
         sleep_ticks(TICKS_PER_SECOND);
     }
 }
-COMMAND(time, "[seconds]", "time of day, time up, timer interrupts; again each second");
+COMMAND(time, "[seconds]", "time of day, time up, timer ticks; again each second");

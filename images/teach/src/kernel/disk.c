@@ -115,7 +115,7 @@ static void show(void) {
     printf("%s: %lu KiB, %s\n", disk0->name, disk0->sectors / 2, disk0->ident);
     if (!for_each_partition(print_partition)) printf("  no partition table\n");
     if (!read_notes_header(&header)) return;
-    printf("  booted %lu times, %lu notes\n", header.boots, header.count);
+    printf("  boots: %lu, notes: %lu\n", header.boots, header.count);
     for (uint64_t i = 0; i < header.count; i++)
         if (disk0->read(disk0, notes_first + 1 + i, buffer, 1)) printf("  %2lu  %.128s\n", i + 1, (char *)buffer);
 }
@@ -185,4 +185,4 @@ static void disk(int argc, char **argv) {
     else if (argc > 2 && strcmp(argv[1], "write") == 0) write_line(argc - 2, argv + 2);
     else printf("disk: disk, disk read sector, disk write text, disk sum\n");
 }
-COMMAND(disk, "[read sector | write text | sum]", "partitions and notes; reads a sector, writes a note, reads it all");
+COMMAND(disk, "[read n | write text | sum]", "partitions and notes; a sector; a note more; read it all");

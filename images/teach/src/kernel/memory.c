@@ -105,4 +105,4 @@ static void mem(int argc, char **argv) {
     printf("  %-16s 0x%lx\n", "direct map", DIRECT_MAP);
     printf("Free: %lu KiB from 0x%lx on\n", (free_end - free_begin) >> 10, free_begin);
 }
-COMMAND(mem, "[address]", "memory map; how an address is translated, and what is there");
+COMMAND(mem, "[address]", "memory map; the way to an address, and what is there");

@@ -115,7 +115,7 @@ static const char *class_name(uint32_t class) {
 }
 
 static void print_function(const struct pci_function *f) {
-    printf("  0:%u:%u  %04x:%04x  %-13s", f->slot, f->number, f->vendor, f->device, class_name(f->class));
+    printf("  0:%u:%u %s %04x:%04x  %-12s", f->slot, f->number, f->slot < 10 ? " " : "", f->vendor, f->device, class_name(f->class));
     for (unsigned index = 0; index < BARS; index++) {
         struct pci_bar bar = pci_bar(f, index);
         if (bar.address == 0) continue;

@@ -8,23 +8,23 @@
 
 #define LINE_SIZE 128
 #define WORDS 16
-#define SETS 8
+#define COMMANDS 32
 
 enum { CONTROL_C = 3, BACKSPACE = 8, CONTROL_U = 21, DELETE = 127 };
 
-/* The kernel's commands, then those of each module that has any. */
-static struct {
-    const struct command *const *first, *const *end;
-} sets[SETS];
-static unsigned set_count;
+/* By name. */
+static const struct command *commands[COMMANDS];
+static unsigned command_count;
 
 extern const struct command *const __start_set_commands[], *const __stop_set_commands[];
 
 void commands_add(const struct command *const *first, const struct command *const *end) {
-    if (first == end) return;
-    if (set_count == SETS) panic("too many modules with commands");
-    sets[set_count].first = first;
-    sets[set_count++].end = end;
+    for (; first < end; first++) {
+        if (command_count == COMMANDS) panic("too many commands");
+        unsigned at = command_count++;
+        for (; at > 0 && strcmp(commands[at - 1]->name, (*first)->name) > 0; at--) commands[at] = commands[at - 1];
+        commands[at] = *first;
+    }
 }
 
 static void read_line(char *line) {
@@ -60,17 +60,15 @@ static int split(char *line, char **words) {
 }
 
 static const struct command *find(const char *name) {
-    for (unsigned i = 0; i < set_count; i++)
-        for (const struct command *const *c = sets[i].first; c < sets[i].end; c++)
-            if (strcmp((*c)->name, name) == 0) return *c;
+    for (unsigned i = 0; i < command_count; i++)
+        if (strcmp(commands[i]->name, name) == 0) return commands[i];
     return NULL;
 }
 
 static void help(int argc, char **argv) {
     (void)argc, (void)argv;
-    for (unsigned i = 0; i < set_count; i++)
-        for (const struct command *const *c = sets[i].first; c < sets[i].end; c++)
-            printf("  %-9s %-32s %s\n", (*c)->name, (*c)->arguments, (*c)->summary);
+    for (unsigned i = 0; i < command_count; i++)
+        printf("  %-9s %-27s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->summary);
 }
 COMMAND(help, "", "this list");
 
