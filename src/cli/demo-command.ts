@@ -44,7 +44,7 @@ const RUN = [
 const DESTROY = ["bhyvectl", `--vm=${VM}`, "--destroy"];
 
 /** What the demo types, a line at each prompt. */
-const TYPED = ["help", "mem", "pci", "disk write hello from the guest", "disk", "fault", "time 1"];
+const TYPED = ["help", "mem", "pci", "disk write hello from the guest", "disk", "fault", "time"];
 const LAST_TYPED = "poweroff";
 
 const MEANINGS = new Map([
