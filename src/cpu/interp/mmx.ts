@@ -9,7 +9,7 @@ import { highHalfAt } from "../ea.ts";
 import { SIGN_EXP } from "../fpu/format.ts";
 import { STATUS_ES, STATUS_TOP } from "../fpu/status.ts";
 import { multiply32, shiftLeft64, shiftRight64 } from "../pair.ts";
-import * as packed from "../simd/packed.ts";
+import * as packed from "../simd/packed-mmx.ts";
 import {
   CR0,
   CURRENT,
