@@ -48,6 +48,8 @@ export const INFO_VEX_L = 1 << 19;
 export const INFO_W = 1 << 20;
 /** VEX encoded: the destination is not the first source, and the rest of the register is zeroed. */
 export const INFO_VEX = 1 << 21;
+/** The sign of a relative branch's distance is not that of IMM, which is too short for it by one bit. */
+export const INFO_FAR_TARGET = 1 << 22;
 /** Bits 31:24: operand C, or the row's small constant. */
 export const INFO_C_SHIFT = 24;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Executors of MOVS, STOS, LODS, SCAS and CMPS. With a REP prefix an instruction runs as many iterations as
 // it may: each counts as one retired instruction, and when the budget is used up (or a fault comes) RIP
-// stays on the instruction with the registers saying what is left. SDM 2: REP; SDM 1 7.3.9.
+// stays on the instruction with the registers saying what is left. RFLAGS.TF traps after each. SDM 2: REP;
+// SDM 1 7.3.9.
 import { HI } from "../../mmu/machine-layout.ts";
 import { sub32, sub64, subNarrow } from "../alu.ts";
 import { nextRip, ownRip, setRip } from "../branch.ts";
@@ -14,7 +15,7 @@ import {
   INFO_SEGMENT_SHIFT,
 } from "../decode/record.ts";
 import { addSegmentBase, segmentAddress } from "../ea.ts";
-import { FLAG_DF, isZero } from "../flags.ts";
+import { FLAG_DF, FLAG_TF, isZero } from "../flags.ts";
 import { CURRENT, ES, FLAGS, FS, GPR, RAX, RCX, RDI, REMAINING, RSI } from "../state-layout.ts";
 import { widthOf } from "./operands.ts";
 
@@ -117,17 +118,19 @@ function string(iteration: Iteration, bulk: Bulk | undefined, isComparison: bool
       return;
     }
     let left = repeatCount(cpu, p);
+    const isStepped = (s[FLAGS]! & FLAG_TF) !== 0;
     // The first iteration is paid for with the block.
     let isPaid = true;
     while (left > 0) {
-      if (!isPaid && s[REMAINING]! <= 0) {
+      if (!isPaid && (isStepped || s[REMAINING]! <= 0)) {
         const lo = ownRip(cpu, p);
         setRip(cpu, lo, s[HI]!);
         return;
       }
       if (!isPaid) s[REMAINING] = s[REMAINING]! - 1;
       isPaid = false;
-      let done = bulk === undefined ? 0 : bulk(cpu, p, Math.min(left, s[REMAINING]! + 1));
+      let done =
+        bulk === undefined || isStepped ? 0 : bulk(cpu, p, Math.min(left, s[REMAINING]! + 1));
       if (done === 0) {
         iteration(cpu, p);
         done = 1;
