@@ -344,6 +344,18 @@ describe("LDMXCSR and STMXCSR", () => {
   });
 });
 
+describe("VLDMXCSR and VSTMXCSR", () => {
+  const VSTMXCSR = [0xc5, 0xf8, 0xae, 0x1e];
+
+  it("do the same, where AVX state is enabled", () => {
+    const probe = new Probe();
+    expect(probe.run(0, VSTMXCSR)).toBe(0);
+    expect(probe.word(DATA)).toBe(0x1f80);
+    probe.machine.state[XCR0] = X87 | SSE;
+    expect(probe.run(0, VSTMXCSR)).toBe(UD);
+  });
+});
+
 describe("CPUID leaf 0xD", () => {
   /** EAX, EBX, ECX and EDX. */
   function leaf(probe: Probe, subleaf: number): number[] {

@@ -52,6 +52,7 @@ import {
 import { writeXcr0 } from "../system/control-registers.ts";
 import { GP, NM, UD } from "../vectors.ts";
 import { loadM32, slotC, storeM32, widthOf, writeRegister32 } from "./operands.ts";
+import { beginVector } from "./vector.ts";
 
 const EAX = GPR + 2 * RAX;
 const ECX = GPR + 2 * RCX;
@@ -298,14 +299,6 @@ function xsetbv(cpu: Cpu, p: number): void {
   writeXcr0(cpu, s[EAX]!, s[EDX]!);
 }
 
-/** SSE instructions need CR4.OSFXSR and trap with CR0.TS; CR0.EM makes them undefined. */
-export function requireSse(cpu: Cpu, p: number): void {
-  const { s } = cpu;
-  s[CURRENT] = p;
-  if ((s[CR0]! & CR0_EM) !== 0 || !hasSse(cpu)) cpu.raise(UD);
-  if ((s[CR0]! & CR0_TS) !== 0) cpu.raise(NM);
-}
-
 export const XSAVE_EXECUTORS = {
   fxsave,
   fxrstor,
@@ -314,13 +307,13 @@ export const XSAVE_EXECUTORS = {
   xgetbv,
   xsetbv,
   ldmxcsr: (cpu: Cpu, p: number) => {
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     const value = loadM32(cpu, p);
     if ((value & ~MXCSR_MASK) !== 0) cpu.raise(GP, 0);
     cpu.s[MXCSR] = value;
   },
   stmxcsr: (cpu: Cpu, p: number) => {
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     storeM32(cpu, p, cpu.s[MXCSR]!);
   },
 } as const;
