@@ -8,6 +8,7 @@ import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
 import { DEMO, demo } from "./demo-command.ts";
 import { UsageError } from "./getopt.ts";
 import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
+import { RUN, run } from "./run-command.ts";
 import { type Command, type CommandFrame, runCommand } from "./run-main.ts";
 
 export const TSHYVE: CommandFrame = {
@@ -24,6 +25,7 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
   tshyve linuxload ...        load a Linux kernel into a VM
   tshyve bhyve ...            run a loaded VM on this terminal
   tshyve bhyvectl ...         inspect or destroy a VM
+  tshyve run ...              load, run and judge a guest in one process, for CI
   tshyve demo                 play all this with a small guest that comes along
 
 "tshyve command --help" tells more of each.
@@ -67,6 +69,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   linuxload: (argv) => runCommand(LINUXLOAD, linuxload, argv),
   bhyve: (argv) => runCommand(BHYVE, bhyve, argv),
   bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
+  run: (argv) => runCommand(RUN, run, argv),
   demo: (argv) => runCommand(DEMO, demo, argv),
 };
 

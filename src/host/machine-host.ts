@@ -20,8 +20,8 @@ export interface MachineHostOptions {
   /** Called on every trip around the machine's loop. */
   readonly poll: () => void;
   readonly warn: (message: string) => void;
-  /** Disks that are not files; undefined for one that is. */
-  readonly openBlock?: (options: BlockFileOptions) => BlockBackend | undefined;
+  /** Opens a disk; a file unless given. */
+  readonly openBlock?: (options: BlockFileOptions) => BlockBackend;
 }
 
 /** Devices behind paths cannot ring; they are looked at ten times a second. */
@@ -63,7 +63,7 @@ export function makeMachineHost(options: MachineHostOptions): MachineHost {
     epochSeconds: Date.now() / 1000,
     zoneOffsetSeconds: -60 * new Date().getTimezoneOffset(),
     name: os.hostname(),
-    openBlock: (file) => options.openBlock?.(file) ?? openBlockFile(file, warn),
+    openBlock: options.openBlock ?? ((file) => openBlockFile(file, warn)),
     openChar,
     poll: () => {
       for (const device of polled) device.poll();

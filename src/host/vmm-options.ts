@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a program asks for, as bhyve's configuration variables.
 import { VmmError } from "../base/errors.ts";
+import type { Warn } from "../base/warn.ts";
 import type { BlockBackend } from "../devices/backend/block-backend.ts";
 import { MemoryBlockBackend } from "../devices/backend/memory-block.ts";
+import { SnapshotBlockBackend } from "../devices/backend/snapshot-block.ts";
 import type { BlockFileOptions } from "../devices/virtio/block/options.ts";
 import { Config } from "../vmm/config.ts";
 import { type ClockKind, setLpcDevice, setPciSlot } from "../vmm/machine-config.ts";
 import type { Registry } from "../vmm/registry.ts";
+import { openBlockFile } from "./file-block-backend.ts";
 import type { FileOrBytes } from "./load-guest.ts";
 
 export interface VmmOptions {
@@ -21,6 +24,8 @@ export interface VmmOptions {
    * devices from slot 3 on, and FreeBSD's loader finds them as `disk0:`, `disk1:`, ….
    */
   readonly disks?: readonly FileOrBytes[];
+  /** What the guest writes to its disks stays in memory, and is forgotten with the VM. */
+  readonly snapshot?: boolean;
   /** As behind `-s`: `4,virtio-rnd`. A host bridge and an LPC bridge are there unless these slots are taken. */
   readonly devices?: readonly string[];
   /** As behind `-l`. `com1,stdio`, which is this VM's console, unless given. */
@@ -77,8 +82,17 @@ function addDisks(config: Config, disks: readonly FileOrBytes[]): void {
   }
 }
 
+/** The image of an embedded disk, or the file's; what is written to it goes nowhere in a snapshot. */
+export function openDisk(options: VmmOptions, file: BlockFileOptions, warn: Warn): BlockBackend {
+  const { disks = [], snapshot = false } = options;
+  const isProtected = snapshot && !file.isReadOnly;
+  const opened = isProtected ? { ...file, isReadOnly: true } : file;
+  const disk = openMemoryDisk(disks, opened) ?? openBlockFile(opened, warn);
+  return isProtected ? new SnapshotBlockBackend(disk) : disk;
+}
+
 /** The disk behind a path of {@link configOf}'s; undefined if it is a file. */
-export function openMemoryDisk(
+function openMemoryDisk(
   disks: readonly FileOrBytes[],
   { path, isReadOnly }: BlockFileOptions,
 ): BlockBackend | undefined {

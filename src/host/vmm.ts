@@ -2,6 +2,7 @@
 // A VM in this program: bhyve's life of one (create, load, run, destroy) as an object. It runs on the thread of
 // whoever made it, in turns (vmm/machine-driver.ts), so that between any two awaits of the program the guest
 // stands between two instructions.
+import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { VmmError } from "../base/errors.ts";
 import type { TypedEmitter } from "../base/typed-emitter.ts";
@@ -17,11 +18,17 @@ import { bareVcpu } from "../vmm/entry-state.ts";
 import { Machine } from "../vmm/machine.ts";
 import { type MachineConfig, machineConfig } from "../vmm/machine-config.ts";
 import { type DriveOptions, MachineDriver } from "../vmm/machine-driver.ts";
+import { ramExtents } from "../vmm/memory-image.ts";
 import { MemoryRegistry } from "../vmm/memory-registry.ts";
 import type { Lease, Registry } from "../vmm/registry.ts";
 import { describeOutcome, isFinal, type RunOutcome } from "../vmm/run-outcome.ts";
 import type { SuspendHow } from "../vmm/suspend.ts";
-import { type RegisterName, readRegister, writeRegister } from "../vmm/vcpu-registers.ts";
+import {
+  REGISTERS,
+  type RegisterName,
+  readRegister,
+  writeRegister,
+} from "../vmm/vcpu-registers.ts";
 import {
   type FileOrBytes,
   type KernelSymbols,
@@ -33,7 +40,7 @@ import {
 import { makeMachineHost } from "./machine-host.ts";
 import { nodeThread } from "./node-thread.ts";
 import { type Address, VmMemory } from "./vm-memory.ts";
-import { configOf, openMemoryDisk, type VmmOptions } from "./vmm-options.ts";
+import { configOf, openDisk, type VmmOptions } from "./vmm-options.ts";
 
 /** empty: no kernel. paused: it has run, and can go on. suspended: it has run, and is over. */
 export type VmmState = "empty" | "loaded" | "running" | "paused" | "suspended" | "destroyed";
@@ -88,7 +95,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
   readonly #config: Config;
   readonly #machineConfig: MachineConfig;
   readonly #registry: Registry;
-  readonly #disks: readonly FileOrBytes[];
+  readonly #options: VmmOptions;
   readonly #isOwn: boolean;
   readonly #console = new GuestConsole();
   readonly #driver: MachineDriver;
@@ -109,7 +116,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
     this.#config = config;
     this.#machineConfig = machineConfig(config);
     this.#registry = options.registry ?? processRegistry;
-    this.#disks = options.disks ?? [];
+    this.#options = options;
     this.#isOwn = isOwn;
     this.#driver = new MachineDriver(nodeThread, {
       turned: () => this.#turned(),
@@ -188,7 +195,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
     if (request.kind === "linux") {
       return loadLinuxKernel(memory, { commandLine: "console=ttyS0", ...request });
     }
-    const { disks = this.#disks, hostDirectory, variables = {} } = request;
+    const { disks = this.#options.disks ?? [], hostDirectory, variables = {} } = request;
     const left = await loadFreeBsd(memory, {
       devices: openLoaderDevices({ disks, hostDirectory }),
       variables: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
@@ -324,6 +331,23 @@ export class Vmm extends Emitter implements AsyncDisposable {
     return this.#symbols.table;
   }
 
+  /**
+   * A hash of what the guest could see of itself: registers, RAM, time. Two runs with the same inputs have the same
+   * at the same instruction, on the virtual clock.
+   */
+  stateDigest(): string {
+    const { cpu } = this.#vcpu;
+    const hash = createHash("sha256");
+    for (const name of REGISTERS) hash.update(`${name}=${readRegister(cpu, name)}\n`);
+    hash.update(`${this.instructions} ${this.guestTimeNs}\n`);
+    for (const { offset, length } of ramExtents(cpu.memory)) {
+      hash
+        .update(`${offset} ${length}\n`)
+        .update(cpu.memory.bytes.subarray(offset, offset + length));
+    }
+    return hash.digest("hex");
+  }
+
   /** Who called whom, a line a frame, innermost first. */
   backtrace(): string[] {
     return backtraceLines(this.#vcpu.cpu, this.symbols);
@@ -394,12 +418,13 @@ export class Vmm extends Emitter implements AsyncDisposable {
   #build(): Machine {
     this.#lease ??= this.#registry.acquire(this.name);
     const driver = this.#driver;
+    const warn = (message: string) => void this.emit("warning", message);
     const host = makeMachineHost({
       console: this.#console,
       wait: (timeoutMs) => driver.wait(timeoutMs),
       poll: () => driver.poll(),
-      warn: (message) => void this.emit("warning", message),
-      openBlock: (file) => openMemoryDisk(this.#disks, file),
+      warn,
+      openBlock: (file) => openDisk(this.#options, file, warn),
     });
     const machine = new Machine(this.#machineConfig, this.#memory!, host);
     machine.start();

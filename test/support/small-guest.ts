@@ -128,7 +128,7 @@ const COMMANDS: Readonly<Record<string, (code: Assembler) => void>> = {
   e: (code) => code.out8(TESTDEV_EXIT, 7),
   /** Says that it panics, and resets a little later. */
   p: (code) =>
-    print(code, "panic: out of tea\r\ncpuid = 0\r\n")
+    print(code, "\r\npanic: out of tea\r\ncpuid = 0\r\n")
       .mov(1, 10_000)
       .bytes(0xe2, 0xfe)
       .out8(0x64, 0xfe),
