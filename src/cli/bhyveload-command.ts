@@ -10,6 +10,7 @@ import { GuestMemory } from "../mmu/guest-memory.ts";
 import { prepareVcpu } from "../vmm/entry-state.ts";
 import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
+import { reinitialized } from "../vmm/remains.ts";
 import { getopt, UsageError } from "./getopt.ts";
 import { LoaderTerminal } from "./loader-terminal.ts";
 import type { CommandFrame } from "./run-main.ts";
@@ -116,6 +117,7 @@ async function load(
         suspended: undefined,
         config: {},
         symbols: left.symbols,
+        remains: reinitialized(registry.read(request.name).remains),
       },
     });
     return 0;

@@ -7,6 +7,7 @@ import { GuestMemory } from "../mmu/guest-memory.ts";
 import { prepareVcpu } from "../vmm/entry-state.ts";
 import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
+import { reinitialized } from "../vmm/remains.ts";
 import { getopt, UsageError } from "./getopt.ts";
 import type { CommandFrame } from "./run-main.ts";
 
@@ -55,6 +56,7 @@ export function linuxload(argv: readonly string[]): number {
         suspended: undefined,
         config: {},
         symbols: undefined,
+        remains: reinitialized(registry.read(name).remains),
       },
     });
   } finally {
