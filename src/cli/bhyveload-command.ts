@@ -8,6 +8,7 @@ import type { LoaderDevice } from "../loader/userboot/devices.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
 import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
+import { reinitialized } from "../vmm/remains.ts";
 import { getopt, UsageError } from "./getopt.ts";
 import { LoaderTerminal } from "./loader-terminal.ts";
 import type { CommandFrame } from "./run-main.ts";
@@ -108,6 +109,7 @@ async function load(
         suspended: undefined,
         config: {},
         symbols: left.symbols,
+        remains: reinitialized(registry.read(request.name).remains),
       },
     });
     return 0;

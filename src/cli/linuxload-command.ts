@@ -5,6 +5,7 @@ import { loadLinuxKernel } from "../host/load-guest.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
 import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
+import { reinitialized } from "../vmm/remains.ts";
 import { getopt, UsageError } from "./getopt.ts";
 import type { CommandFrame } from "./run-main.ts";
 
@@ -50,6 +51,7 @@ export function linuxload(argv: readonly string[]): number {
         suspended: undefined,
         config: {},
         symbols: undefined,
+        remains: reinitialized(registry.read(name).remains),
       },
     });
   } finally {

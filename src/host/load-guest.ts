@@ -41,7 +41,7 @@ export interface LinuxSource {
   readonly systemMap?: FileOrBytes | undefined;
 }
 
-/** A loaded kernel's symbols, and where in guest memory they lie if it is there that they were found. */
+/** What the files tell of a loaded kernel's names: a table, or where in guest memory the loader has put one. */
 export interface KernelSymbols {
   readonly table: SymbolTable | undefined;
   readonly block: SymbolBlock | undefined;
@@ -99,15 +99,6 @@ function linuxSymbols(
   return isElf(kernel)
     ? unlessStripped(() => SymbolTable.fromElf(parseElf(kernel, name)))
     : undefined;
-}
-
-/** The symbols that FreeBSD's loader has put behind the kernel; undefined if there are none. */
-export function symbolsInMemory(
-  memory: GuestMemory,
-  block: SymbolBlock | undefined,
-): SymbolTable | undefined {
-  const bytes = block && memory.readable(block.start, block.end - block.start);
-  return bytes && unlessStripped(() => SymbolTable.fromSymbolBlock(bytes));
 }
 
 /** Names are a help, not a need: a kernel runs without. */

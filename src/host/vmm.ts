@@ -15,12 +15,14 @@ import { consoleLoader } from "../vmm/console/console-loader.ts";
 import { GuestConsole } from "../vmm/console/guest-console.ts";
 import type { VmConsole } from "../vmm/console/vm-console.ts";
 import { bareVcpu } from "../vmm/entry-state.ts";
+import { guestSymbols, whereItRuns } from "../vmm/guest-symbols.ts";
 import { Machine } from "../vmm/machine.ts";
 import { type MachineConfig, machineConfig } from "../vmm/machine-config.ts";
 import { type DriveOptions, MachineDriver } from "../vmm/machine-driver.ts";
 import { ramExtents } from "../vmm/memory-image.ts";
 import { MemoryRegistry } from "../vmm/memory-registry.ts";
 import type { Lease, Registry } from "../vmm/registry.ts";
+import { reinitialized, remainsOf, restoreNvram } from "../vmm/remains.ts";
 import { describeOutcome, isFinal, type RunOutcome } from "../vmm/run-outcome.ts";
 import type { SuspendHow } from "../vmm/suspend.ts";
 import {
@@ -29,13 +31,13 @@ import {
   readRegister,
   writeRegister,
 } from "../vmm/vcpu-registers.ts";
+import { FileByteSource } from "./file-byte-source.ts";
 import {
   type FileOrBytes,
   type KernelSymbols,
   loadFreeBsd,
   loadLinuxKernel,
   openLoaderDevices,
-  symbolsInMemory,
 } from "./load-guest.ts";
 import { makeMachineHost } from "./machine-host.ts";
 import { nodeThread } from "./node-thread.ts";
@@ -146,7 +148,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
     if (record.stage === "empty") return vmm;
     vmm.#memory = registry.readImage(name);
     const block = record.symbols;
-    vmm.#symbols = { table: symbolsInMemory(vmm.#memory, block), block };
+    vmm.#symbols = { table: undefined, block };
     vmm.#state = record.stage === "loaded" ? "loaded" : "suspended";
     return vmm;
   }
@@ -208,7 +210,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
       ),
     });
     if (left.kind === "booted") {
-      return { table: symbolsInMemory(memory, left.symbols), block: left.symbols };
+      return { table: undefined, block: left.symbols };
     }
     const last = this.#console.text.trimEnd().split(/\r?\n/).at(-1) ?? "";
     throw new VmmError(
@@ -323,12 +325,22 @@ export class Vmm extends Emitter implements AsyncDisposable {
   /** Exit counts under bhyve's names; empty before the first run. */
   stats(): Readonly<Record<string, number>> {
     if (this.#machine === undefined) return {};
-    return Object.fromEntries(this.#machine.statistics.list(this.#machine.vcpu));
+    const { statistics, vcpu, platform, config } = this.#machine;
+    const { isMemoryWired } = config;
+    const lapic = platform.lapic.counters;
+    return Object.fromEntries(statistics.list({ vcpu, lapic, isMemoryWired }));
   }
 
-  /** The kernel's functions, if its symbols were found. */
+  /**
+   * The kernel's functions, where they are now: from the files it was loaded from, from what FreeBSD's loader left,
+   * or from what a running Linux keeps. Undefined if there is nothing of that.
+   */
   get symbols(): SymbolTable | undefined {
-    return this.#symbols.table;
+    const { table, block } = this.#symbols;
+    const { cpu } = this.#vcpu;
+    if (table !== undefined) return whereItRuns(table, cpu);
+    const open = (path: string) => new FileByteSource(path);
+    return guestSymbols(cpu, { block, open }, undefined);
   }
 
   /**
@@ -380,9 +392,10 @@ export class Vmm extends Emitter implements AsyncDisposable {
 
   #addressOf(where: Address | string): bigint {
     if (typeof where !== "string") return BigInt.asUintN(64, BigInt(where));
-    const address = this.symbols?.find(where);
+    const { symbols } = this;
+    const address = symbols?.addressOf(where);
     if (address !== undefined) return address;
-    const why = this.symbols === undefined ? "its symbols were not found" : "it has no such one";
+    const why = symbols === undefined ? "its symbols were not found" : "it has no such one";
     throw new VmmError("ERR_NOT_FOUND", `the kernel's function ${where} is not known: ${why}`);
   }
 
@@ -427,6 +440,8 @@ export class Vmm extends Emitter implements AsyncDisposable {
       openBlock: (file) => openDisk(this.#options, file, warn),
     });
     const machine = new Machine(this.#machineConfig, this.#memory!, host);
+    const { remains } = this.#registry.read(this.name);
+    if (remains !== undefined) restoreNvram(machine, remains);
     machine.start();
     machine.vcpu.setBreakpoints(this.#breakpoints);
     driver.adopt(machine);
@@ -476,6 +491,15 @@ export class Vmm extends Emitter implements AsyncDisposable {
 
   #save(stage: "loaded" | "suspended", suspended?: SuspendHow): void {
     const memory = this.#memory!;
+    const machine = this.#machine;
+    const remains =
+      stage === "loaded" || machine === undefined
+        ? reinitialized(this.#registry.read(this.name).remains)
+        : remainsOf(machine, {
+            hasRun: true,
+            hostSeconds: Date.now() / 1000,
+            stats: Object.entries(this.stats()),
+          });
     this.#registry.write(this.name, {
       memory,
       record: {
@@ -484,6 +508,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
         suspended,
         config: stage === "loaded" ? {} : this.config,
         symbols: this.#symbols.block,
+        remains,
       },
     });
   }

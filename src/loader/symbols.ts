@@ -14,6 +14,8 @@ import {
 } from "./elf.ts";
 
 const STT_FUNC = 2;
+/** Nobody's function is longer: what lies further behind the last one is something else. */
+const LONGEST_FUNCTION = 0x10_0000n;
 
 export interface SymbolHit {
   readonly name: string;
@@ -77,7 +79,7 @@ export class SymbolTable {
     while (index > 0 && this.#addresses[index - 1] === start) index--;
     const size = this.#sizes[index]!;
     const offset = address - start;
-    if (size > 0n && offset >= size) return undefined;
+    if (offset >= (size > 0n ? size : LONGEST_FUNCTION)) return undefined;
     return { name: this.#nameOf(index), offset };
   }
 
@@ -93,14 +95,6 @@ export class SymbolTable {
   moved(by: bigint): SymbolTable {
     const addresses = this.#addresses.map((address) => BigInt.asUintN(64, address + by));
     return new SymbolTable(addresses, this.#sizes, this.#nameOf);
-  }
-
-  /** The address of the function with that name, the first if there are several; undefined if there is none. */
-  find(name: string): bigint | undefined {
-    for (let index = 0; index < this.#addresses.length; index++) {
-      if (this.#nameOf(index) === name) return this.#addresses[index];
-    }
-    return undefined;
   }
 
   /** The STT_FUNC symbols of a symbol table and its string table, kept by reference. */

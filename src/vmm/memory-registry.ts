@@ -23,6 +23,7 @@ const EMPTY: Entry["record"] = {
   suspended: undefined,
   config: {},
   symbols: undefined,
+  remains: undefined,
 };
 
 export class MemoryRegistry implements Registry {

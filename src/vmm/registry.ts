@@ -3,6 +3,7 @@
 // the rules and the interface; host/directory-registry.ts keeps one in a directory.
 import { VmmError } from "../base/errors.ts";
 import type { GuestMemory } from "../mmu/guest-memory.ts";
+import type { VmRemains } from "./remains.ts";
 import type { SuspendHow } from "./suspend.ts";
 
 /** vmm.ko's limit since FreeBSD 13. */
@@ -56,6 +57,8 @@ export interface VmRecord {
   readonly config: Readonly<Record<string, string>>;
   /** Where the kernel's symbol block lies in guest memory, for backtraces. */
   readonly symbols: { readonly start: number; readonly end: number } | undefined;
+  /** What its chips were left with; undefined for one that has never run nor been inspected. */
+  readonly remains: VmRemains | undefined;
 }
 
 /** A whole VM at rest. */

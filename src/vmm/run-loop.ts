@@ -56,7 +56,7 @@ export class RunLoop {
       const result = this.#result(limit);
       if (result !== undefined) return result;
       const exit = vcpu.run(Math.min(clock.budget(), limit - vcpu.retired));
-      this.#machine.statistics.exits++;
+      this.#machine.statistics.exited(exit.kind);
       this.#machine.trace?.exit(exit);
       this.#handle(exit);
     }
