@@ -6,6 +6,7 @@ import { BACKTRACE, backtrace } from "./backtrace-command.ts";
 import { BHYVE, bhyve } from "./bhyve-command.ts";
 import { BHYVECTL, bhyvectl } from "./bhyvectl-command.ts";
 import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
+import { DEMO, demo } from "./demo-command.ts";
 import { UsageError } from "./getopt.ts";
 import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
 import { type Command, type CommandFrame, runCommand } from "./run-main.ts";
@@ -25,6 +26,7 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
   tshyve bhyve ...            run a loaded VM on this terminal
   tshyve bhyvectl ...         inspect, change or destroy a VM
   tshyve backtrace ...        who called whom in a VM's kernel
+  tshyve demo                 play all this with a small guest that comes along
 
 "tshyve command --help" tells more of each.
 `,
@@ -68,6 +70,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   bhyve: (argv) => runCommand(BHYVE, bhyve, argv),
   backtrace: (argv) => runCommand(BACKTRACE, backtrace, argv),
   bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
+  demo: (argv) => runCommand(DEMO, demo, argv),
 };
 
 export function tshyve(argv: readonly string[]): Promise<number> | number {

@@ -172,6 +172,31 @@ export class LinearMemory {
     return this.#load64Slow(lo, hi);
   }
 
+  /** 16 bytes into four words of the state from `at` on; faults before it writes any. */
+  load128(lo: number, hi: number, at: number): void {
+    const words = this.#words;
+    const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
+    if (words[entry + TLB_READ] === ((lo + 15) & -4096) && words[entry + TLB_READ + 1] === hi) {
+      const state = this.#state;
+      const { view } = this;
+      const offset = (words[entry + TLB_ADDEND]! + lo) >>> 0;
+      state[at] = view.getInt32(offset, true);
+      state[at + 1] = view.getInt32(offset + 4, true);
+      state[at + 2] = view.getInt32(offset + 8, true);
+      state[at + 3] = view.getInt32(offset + 12, true);
+      return;
+    }
+    this.#load128Slow(lo, hi, at);
+  }
+
+  /** 32 bytes, likewise. */
+  load256(lo: number, hi: number, at: number): void {
+    if ((((lo + 31) ^ lo) & -4096) !== 0) this.#probe(lo, hi, 32, ACCESS_READ);
+    const nextLo = (lo + 16) | 0;
+    this.load128(lo, hi, at);
+    this.load128(nextLo, this.#carry(lo, hi, nextLo), at + 4);
+  }
+
   store8(lo: number, hi: number, value: number): void {
     const words = this.#words;
     const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
@@ -214,6 +239,31 @@ export class LinearMemory {
     this.#store64Slow(lo, hi, valueLo, valueHi);
   }
 
+  /** 16 bytes from four words of the state; faults before any is written. */
+  store128(lo: number, hi: number, at: number): void {
+    const words = this.#words;
+    const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
+    if (words[entry + TLB_WRITE] === ((lo + 15) & -4096) && words[entry + TLB_WRITE + 1] === hi) {
+      const state = this.#state;
+      const { view } = this;
+      const offset = (words[entry + TLB_ADDEND]! + lo) >>> 0;
+      view.setInt32(offset, state[at]!, true);
+      view.setInt32(offset + 4, state[at + 1]!, true);
+      view.setInt32(offset + 8, state[at + 2]!, true);
+      view.setInt32(offset + 12, state[at + 3]!, true);
+      return;
+    }
+    this.#store128Slow(lo, hi, at);
+  }
+
+  /** 32 bytes, likewise. */
+  store256(lo: number, hi: number, at: number): void {
+    if ((((lo + 31) ^ lo) & -4096) !== 0) this.#probe(lo, hi, 32, ACCESS_WRITE);
+    const nextLo = (lo + 16) | 0;
+    this.store128(lo, hi, at);
+    this.store128(nextLo, this.#carry(lo, hi, nextLo), at + 4);
+  }
+
   /**
    * Faults as a store of `size` bytes would. A read-modify-write instruction calls it before it loads, so
    * that the store at its end cannot fault; MMIO is not touched.
@@ -223,8 +273,13 @@ export class LinearMemory {
     const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
     const last = (lo + size - 1) & -4096;
     if (words[entry + TLB_WRITE] === last && words[entry + TLB_WRITE + 1] === hi) return;
-    if (size <= 8 && !this.#isImplicit) this.watcher.checkAlignment(lo, hi, size);
+    if (size <= 8) this.checkAlignment(lo, hi, size);
     this.#probe(lo, hi, size, ACCESS_WRITE);
+  }
+
+  /** Faults if what lies here must be aligned and is not, for operands whose parts are accessed one by one. */
+  checkAlignment(lo: number, hi: number, alignment: number): void {
+    if (!this.#isImplicit) this.watcher.checkAlignment(lo, hi, alignment);
   }
 
   /** Faults as a load of `size` bytes would. */
@@ -415,6 +470,26 @@ export class LinearMemory {
     const nextLo = (lo + 4) | 0;
     this.#state[HI] = this.#loadUnwatched(nextLo, this.#carry(lo, hi, nextLo), 4);
     return low | 0;
+  }
+
+  #load128Slow(lo: number, hi: number, at: number): void {
+    const state = this.#state;
+    const nextLo = (lo + 8) | 0;
+    this.#probe(lo, hi, 16, ACCESS_READ);
+    const low = this.load64(lo, hi);
+    const lowHi = state[HI]!;
+    state[at + 2] = this.load64(nextLo, this.#carry(lo, hi, nextLo));
+    state[at + 3] = state[HI]!;
+    state[at] = low;
+    state[at + 1] = lowHi;
+  }
+
+  #store128Slow(lo: number, hi: number, at: number): void {
+    const state = this.#state;
+    const nextLo = (lo + 8) | 0;
+    this.#probe(lo, hi, 16, ACCESS_WRITE);
+    this.store64(lo, hi, state[at]!, state[at + 1]!);
+    this.store64(nextLo, this.#carry(lo, hi, nextLo), state[at + 2]!, state[at + 3]!);
   }
 
   #storeSlow(lo: number, hi: number, size: 1 | 2 | 4, value: number): void {

@@ -14,6 +14,12 @@ import { MOV_EXECUTORS } from "./mov.ts";
 import { MUL_DIV_EXECUTORS } from "./mul-div.ts";
 import type { Executor } from "./operands.ts";
 import { SHIFT_EXECUTORS } from "./shift.ts";
+import { SSE_CONVERT_EXECUTORS } from "./sse-convert.ts";
+import { SSE_FLOAT_EXECUTORS } from "./sse-float.ts";
+import { SSE_INTEGER_EXECUTORS } from "./sse-integer.ts";
+import { SSE_MOVE_EXECUTORS } from "./sse-move.ts";
+import { SSE_SHUFFLE_EXECUTORS } from "./sse-shuffle.ts";
+import { SSE_STRING_EXECUTORS } from "./sse-string.ts";
 import { STACK_EXECUTORS } from "./stack.ts";
 import { STRING_EXECUTORS } from "./string.ts";
 import { SYSTEM_EXECUTORS } from "./system.ts";
@@ -43,6 +49,12 @@ export const EXECUTORS: Readonly<Record<Operation, Executor>> = {
   ...MMX_EXECUTORS,
   ...MMX_CONVERT_EXECUTORS,
   ...XSAVE_EXECUTORS,
+  ...SSE_MOVE_EXECUTORS,
+  ...SSE_INTEGER_EXECUTORS,
+  ...SSE_SHUFFLE_EXECUTORS,
+  ...SSE_FLOAT_EXECUTORS,
+  ...SSE_CONVERT_EXECUTORS,
+  ...SSE_STRING_EXECUTORS,
   /** A hint that costs nothing here; the count is a statistic. */
   pause: (cpu: Cpu) => {
     cpu.counters.pause++;

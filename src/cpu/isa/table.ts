@@ -10,6 +10,12 @@ import { MUL_DIV_ROWS } from "./mul-div.ts";
 import { type EncodingMatch, type Operand, parseEncoding, parseOperands } from "./notation.ts";
 import type { IsaRow } from "./row.ts";
 import { SHIFT_ROWS } from "./shift.ts";
+import { SSE_CONVERT_ROWS } from "./sse-convert.ts";
+import { SSE_FLOAT_ROWS } from "./sse-float.ts";
+import { SSE_INTEGER_ROWS } from "./sse-integer.ts";
+import { SSE_MOVE_ROWS } from "./sse-move.ts";
+import { SSE_SHUFFLE_ROWS } from "./sse-shuffle.ts";
+import { SSE_STRING_ROWS } from "./sse-string.ts";
 import { SYSTEM_ROWS } from "./system.ts";
 import { X87_ROWS } from "./x87.ts";
 import { XSAVE_ROWS } from "./xsave.ts";
@@ -29,6 +35,12 @@ export const ISA_ROWS: readonly IsaRow[] = [
   ...X87_ROWS,
   ...MMX_ROWS,
   ...XSAVE_ROWS,
+  ...SSE_MOVE_ROWS,
+  ...SSE_INTEGER_ROWS,
+  ...SSE_SHUFFLE_ROWS,
+  ...SSE_FLOAT_ROWS,
+  ...SSE_CONVERT_ROWS,
+  ...SSE_STRING_ROWS,
 ];
 
 export interface ParsedRow {

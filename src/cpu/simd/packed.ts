@@ -1,382 +1,253 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Packed integer arithmetic, SDM 1 9.3.3, one 32-bit word at a time: four bytes, two 16-bit words or one
-// doubleword. A vector of any length is that many words, so MMX and the XMM and YMM registers share this.
-// Lanes are numbered from the lowest bits.
+// Arithmetic on packed bytes, 16-bit and 32-bit integers: SDM 1 9.4 and 10.6. Each function works on one
+// 32-bit word of an operand, and has the name of its instruction. An MMX register is two such words, an XMM
+// register four, a YMM register eight.
+//
+// The elements of a word are worked on side by side. Carries cannot leave an element where its top bit is
+// left out of the sum and put in by exclusive or. A condition is a top bit an element, which `fill…` spreads
+// to a mask.
 
-/** The lanes of one word of each operand; the destination is on the left. */
-export type WordOperation = (a: number, b: number) => number;
+/** From the words of two operands to the word of the result. */
+export type WordOp = (a: number, b: number) => number;
 
-// The signed and unsigned lanes of a word.
+const BYTE_TOPS = 0x80808080 | 0;
+const WORD_TOPS = 0x80008000 | 0;
 
-function byte0(a: number): number {
-  return (a << 24) >> 24;
+function addWithin(a: number, b: number, tops: number): number {
+  return ((a & ~tops) + (b & ~tops)) ^ ((a ^ b) & tops);
 }
 
-function byte1(a: number): number {
-  return (a << 16) >> 24;
+function subWithin(a: number, b: number, tops: number): number {
+  return ((a | tops) - (b & ~tops)) ^ (~(a ^ b) & tops);
 }
 
-function byte2(a: number): number {
-  return (a << 8) >> 24;
+/** From one top bit an element, others clear, to the whole element. */
+function fillBytes(bits: number): number {
+  return Math.imul(bits >>> 7, 0xff);
 }
 
-function byte3(a: number): number {
-  return a >> 24;
+function fillWords(bits: number): number {
+  return Math.imul(bits >>> 15, 0xffff);
 }
 
-function low(a: number): number {
-  return (a << 16) >> 16;
+/** Top bits of the elements where a < b, both unsigned. */
+function belowTops(a: number, b: number, tops: number): number {
+  return ((~a & b) | (~(a ^ b) & subWithin(a, b, tops))) & tops;
 }
 
-function high(a: number): number {
-  return a >> 16;
+/** Takes from `a` where the mask is set, from `b` elsewhere. */
+function choose(mask: number, a: number, b: number): number {
+  return (a & mask) | (b & ~mask);
 }
 
-function joinBytes(b0: number, b1: number, b2: number, b3: number): number {
-  return (b0 & 0xff) | ((b1 & 0xff) << 8) | ((b2 & 0xff) << 16) | (b3 << 24);
+const low = (a: number): number => (a << 16) >> 16;
+const high = (a: number): number => a >> 16;
+const join = (lowWord: number, highWord: number): number => (lowWord & 0xffff) | (highWord << 16);
+
+// Addition and subtraction: wrapping, signed saturating (s), unsigned saturating (us).
+
+export const paddb: WordOp = (a, b) => addWithin(a, b, BYTE_TOPS);
+export const paddw: WordOp = (a, b) => addWithin(a, b, WORD_TOPS);
+export const paddd: WordOp = (a, b) => (a + b) | 0;
+export const psubb: WordOp = (a, b) => subWithin(a, b, BYTE_TOPS);
+export const psubw: WordOp = (a, b) => subWithin(a, b, WORD_TOPS);
+export const psubd: WordOp = (a, b) => (a - b) | 0;
+
+export const paddusb: WordOp = (a, b) => {
+  const sum = addWithin(a, b, BYTE_TOPS);
+  return sum | fillBytes(((a & b) | ((a | b) & ~sum)) & BYTE_TOPS);
+};
+export const paddusw: WordOp = (a, b) => {
+  const sum = addWithin(a, b, WORD_TOPS);
+  return sum | fillWords(((a & b) | ((a | b) & ~sum)) & WORD_TOPS);
+};
+export const psubusb: WordOp = (a, b) =>
+  subWithin(a, b, BYTE_TOPS) & ~fillBytes(belowTops(a, b, BYTE_TOPS));
+export const psubusw: WordOp = (a, b) =>
+  subWithin(a, b, WORD_TOPS) & ~fillWords(belowTops(a, b, WORD_TOPS));
+
+/** The largest number of the sign that each byte has: 7F or 80. */
+function limitBytes(a: number): number {
+  return ((a >>> 7) & 0x01010101) + 0x7f7f7f7f;
 }
 
-/** Two 16-bit lanes, of which the upper bits do not matter. */
-export function joinWords(w0: number, w1: number): number {
-  return (w0 & 0xffff) | (w1 << 16);
+function limitWords(a: number): number {
+  return ((a >>> 15) & 0x00010001) + 0x7fff7fff;
 }
 
-export function saturateS8(value: number): number {
-  return value > 0x7f ? 0x7f : Math.max(value, -0x80);
-}
+export const paddsb: WordOp = (a, b) => {
+  const sum = addWithin(a, b, BYTE_TOPS);
+  return choose(fillBytes(~(a ^ b) & (a ^ sum) & BYTE_TOPS), limitBytes(a), sum);
+};
+export const paddsw: WordOp = (a, b) => {
+  const sum = addWithin(a, b, WORD_TOPS);
+  return choose(fillWords(~(a ^ b) & (a ^ sum) & WORD_TOPS), limitWords(a), sum);
+};
+export const psubsb: WordOp = (a, b) => {
+  const difference = subWithin(a, b, BYTE_TOPS);
+  return choose(fillBytes((a ^ b) & (a ^ difference) & BYTE_TOPS), limitBytes(a), difference);
+};
+export const psubsw: WordOp = (a, b) => {
+  const difference = subWithin(a, b, WORD_TOPS);
+  return choose(fillWords((a ^ b) & (a ^ difference) & WORD_TOPS), limitWords(a), difference);
+};
 
-export function saturateU8(value: number): number {
-  return value > 0xff ? 0xff : Math.max(value, 0);
-}
-
-export function saturateS16(value: number): number {
-  return value > 0x7fff ? 0x7fff : Math.max(value, -0x8000);
-}
-
-export function saturateU16(value: number): number {
-  return value > 0xffff ? 0xffff : Math.max(value, 0);
-}
-
-// Wrapping: the top bits of the lanes are kept out of the carries, and added without one.
-
-export function addBytes(a: number, b: number): number {
-  return ((a & 0x7f7f7f7f) + (b & 0x7f7f7f7f)) ^ ((a ^ b) & 0x80808080);
-}
-
-export function addWords(a: number, b: number): number {
-  return ((a & 0x7fff7fff) + (b & 0x7fff7fff)) ^ ((a ^ b) & 0x80008000);
-}
-
-export function addDwords(a: number, b: number): number {
-  return (a + b) | 0;
-}
-
-export function subtractBytes(a: number, b: number): number {
-  return ((a | 0x80808080) - (b & 0x7f7f7f7f)) ^ ((a ^ ~b) & 0x80808080);
-}
-
-export function subtractWords(a: number, b: number): number {
-  return ((a | 0x80008000) - (b & 0x7fff7fff)) ^ ((a ^ ~b) & 0x80008000);
-}
-
-export function subtractDwords(a: number, b: number): number {
-  return (a - b) | 0;
-}
-
-// Saturating.
-
-export function addSignedBytes(a: number, b: number): number {
-  return joinBytes(
-    saturateS8(byte0(a) + byte0(b)),
-    saturateS8(byte1(a) + byte1(b)),
-    saturateS8(byte2(a) + byte2(b)),
-    saturateS8(byte3(a) + byte3(b)),
-  );
-}
-
-export function subtractSignedBytes(a: number, b: number): number {
-  return joinBytes(
-    saturateS8(byte0(a) - byte0(b)),
-    saturateS8(byte1(a) - byte1(b)),
-    saturateS8(byte2(a) - byte2(b)),
-    saturateS8(byte3(a) - byte3(b)),
-  );
-}
-
-export function addSignedWords(a: number, b: number): number {
-  return joinWords(saturateS16(low(a) + low(b)), saturateS16(high(a) + high(b)));
-}
-
-export function subtractSignedWords(a: number, b: number): number {
-  return joinWords(saturateS16(low(a) - low(b)), saturateS16(high(a) - high(b)));
-}
-
-/** a where it is the larger lane, with nothing of b: what is left of a when b is taken off, and at least 0. */
-export function subtractUnsignedBytes(a: number, b: number): number {
-  return joinBytes(
-    saturateU8((a & 0xff) - (b & 0xff)),
-    saturateU8(((a >>> 8) & 0xff) - ((b >>> 8) & 0xff)),
-    saturateU8(((a >>> 16) & 0xff) - ((b >>> 16) & 0xff)),
-    saturateU8((a >>> 24) - (b >>> 24)),
-  );
-}
-
-/** ~a is how far a can still go. */
-export function addUnsignedBytes(a: number, b: number): number {
-  return ~subtractUnsignedBytes(~a, b);
-}
-
-export function subtractUnsignedWords(a: number, b: number): number {
-  return joinWords(saturateU16((a & 0xffff) - (b & 0xffff)), saturateU16((a >>> 16) - (b >>> 16)));
-}
-
-export function addUnsignedWords(a: number, b: number): number {
-  return ~subtractUnsignedWords(~a, b);
-}
+/** Rounded up. */
+export const pavgb: WordOp = (a, b) => ((a | b) - (((a ^ b) & 0xfefefefe) >>> 1)) | 0;
+export const pavgw: WordOp = (a, b) => ((a | b) - (((a ^ b) & 0xfffefffe) >>> 1)) | 0;
 
 // Comparison: all ones where it holds.
 
-/** All ones in the lanes that are not zero. */
-function fillBytes(a: number): number {
-  const top = ((a & 0x7f7f7f7f) + 0x7f7f7f7f) | a;
-  // Each lane's top bit, spread over the lane.
-  const bit = (top >>> 7) & 0x01010101;
-  return ((bit << 8) - bit) | 0;
+/** Top bits of the elements that are zero. */
+function zeroTops(x: number, tops: number): number {
+  return ~(((x & ~tops) + ~tops) | x) & tops;
 }
 
-export function equalBytes(a: number, b: number): number {
-  return ~fillBytes(a ^ b);
+export const pcmpeqb: WordOp = (a, b) => fillBytes(zeroTops(a ^ b, BYTE_TOPS));
+export const pcmpeqw: WordOp = (a, b) => fillWords(zeroTops(a ^ b, WORD_TOPS));
+export const pcmpeqd: WordOp = (a, b) => (a === b ? -1 : 0);
+export const pcmpgtb: WordOp = (a, b) =>
+  fillBytes(belowTops(b ^ BYTE_TOPS, a ^ BYTE_TOPS, BYTE_TOPS));
+export const pcmpgtw: WordOp = (a, b) =>
+  fillWords(belowTops(b ^ WORD_TOPS, a ^ WORD_TOPS, WORD_TOPS));
+export const pcmpgtd: WordOp = (a, b) => (a > b ? -1 : 0);
+
+export const pminub: WordOp = (a, b) => choose(fillBytes(belowTops(a, b, BYTE_TOPS)), a, b);
+export const pmaxub: WordOp = (a, b) => choose(fillBytes(belowTops(a, b, BYTE_TOPS)), b, a);
+export const pminuw: WordOp = (a, b) => choose(fillWords(belowTops(a, b, WORD_TOPS)), a, b);
+export const pmaxuw: WordOp = (a, b) => choose(fillWords(belowTops(a, b, WORD_TOPS)), b, a);
+export const pminud: WordOp = (a, b) => (a >>> 0 < b >>> 0 ? a : b);
+export const pmaxud: WordOp = (a, b) => (a >>> 0 < b >>> 0 ? b : a);
+export const pminsb: WordOp = (a, b) => choose(pcmpgtb(b, a), a, b);
+export const pmaxsb: WordOp = (a, b) => choose(pcmpgtb(b, a), b, a);
+export const pminsw: WordOp = (a, b) => choose(pcmpgtw(b, a), a, b);
+export const pmaxsw: WordOp = (a, b) => choose(pcmpgtw(b, a), b, a);
+export const pminsd: WordOp = (a, b) => Math.min(a, b);
+export const pmaxsd: WordOp = (a, b) => Math.max(a, b);
+
+// Multiplication.
+
+export const pmullw: WordOp = (a, b) =>
+  join(Math.imul(a, b), Math.imul(a >>> 16, b >>> 16) & 0xffff);
+export const pmulhw: WordOp = (a, b) => join((low(a) * low(b)) >> 16, (high(a) * high(b)) >> 16);
+export const pmulhuw: WordOp = (a, b) =>
+  join(Math.imul(a & 0xffff, b & 0xffff) >>> 16, Math.imul(a >>> 16, b >>> 16) >>> 16);
+export const pmulhrsw: WordOp = (a, b) =>
+  join((((low(a) * low(b)) >> 14) + 1) >> 1, (((high(a) * high(b)) >> 14) + 1) >> 1);
+export const pmulld: WordOp = (a, b) => Math.imul(a, b);
+
+/** Sum of both products of signed 16-bit numbers; only four times -32768 overflows, to -2^31. */
+export const pmaddwd: WordOp = (a, b) => (low(a) * low(b) + high(a) * high(b)) | 0;
+
+function clampWord(value: number): number {
+  return value > 32767 ? 32767 : Math.max(value, -32768);
 }
 
-export function equalWords(a: number, b: number): number {
-  const differs = a ^ b;
-  return joinWords((differs & 0xffff) === 0 ? -1 : 0, differs >>> 16 === 0 ? -1 : 0);
-}
-
-export function equalDwords(a: number, b: number): number {
-  return a === b ? -1 : 0;
-}
-
-export function greaterBytes(a: number, b: number): number {
-  return joinBytes(
-    byte0(a) > byte0(b) ? -1 : 0,
-    byte1(a) > byte1(b) ? -1 : 0,
-    byte2(a) > byte2(b) ? -1 : 0,
-    byte3(a) > byte3(b) ? -1 : 0,
+/** Unsigned bytes of `a` by signed ones of `b`, neighbours added with saturation. */
+export const pmaddubsw: WordOp = (a, b) =>
+  join(
+    clampWord((a & 0xff) * ((b << 24) >> 24) + ((a >>> 8) & 0xff) * ((b << 16) >> 24)),
+    clampWord(((a >>> 16) & 0xff) * ((b << 8) >> 24) + (a >>> 24) * (b >> 24)),
   );
-}
 
-export function greaterWords(a: number, b: number): number {
-  return joinWords(low(a) > low(b) ? -1 : 0, high(a) > high(b) ? -1 : 0);
-}
+// Sign.
 
-export function greaterDwords(a: number, b: number): number {
-  return a > b ? -1 : 0;
-}
+/** Absolute values; the most negative number has none and stays. */
+export const pabsb = (a: number): number => {
+  const mask = fillBytes(a & BYTE_TOPS);
+  return subWithin(a ^ mask, mask, BYTE_TOPS);
+};
+export const pabsw = (a: number): number => {
+  const mask = fillWords(a & WORD_TOPS);
+  return subWithin(a ^ mask, mask, WORD_TOPS);
+};
+export const pabsd = (a: number): number => (a < 0 ? -a | 0 : a);
 
-// Minimum, maximum, average.
+/** `a` with the sign of `b` applied: negated, zero or unchanged. */
+export const psignb: WordOp = (a, b) => {
+  const mask = fillBytes(b & BYTE_TOPS);
+  return subWithin(a ^ mask, mask, BYTE_TOPS) & ~fillBytes(zeroTops(b, BYTE_TOPS));
+};
+export const psignw: WordOp = (a, b) => {
+  const mask = fillWords(b & WORD_TOPS);
+  return subWithin(a ^ mask, mask, WORD_TOPS) & ~fillWords(zeroTops(b, WORD_TOPS));
+};
+export const psignd: WordOp = (a, b) => (b < 0 ? -a | 0 : b === 0 ? 0 : a);
 
-/** The larger of two unsigned lanes is one of them, plus what the other has more. */
-export function maximumUnsignedBytes(a: number, b: number): number {
-  return addBytes(b, subtractUnsignedBytes(a, b));
-}
+// Shifts of each 16- or 32-bit element by a count that is at most its width.
 
-export function minimumUnsignedBytes(a: number, b: number): number {
-  return subtractBytes(a, subtractUnsignedBytes(a, b));
-}
-
-export function maximumSignedWords(a: number, b: number): number {
-  return joinWords(Math.max(low(a), low(b)), Math.max(high(a), high(b)));
-}
-
-export function minimumSignedWords(a: number, b: number): number {
-  return joinWords(Math.min(low(a), low(b)), Math.min(high(a), high(b)));
-}
-
-/** (a + b + 1) >> 1 of each lane, without the ninth bit. */
-export function averageBytes(a: number, b: number): number {
-  return ((a | b) - (((a ^ b) >>> 1) & 0x7f7f7f7f)) | 0;
-}
-
-export function averageWords(a: number, b: number): number {
-  return ((a | b) - (((a ^ b) >>> 1) & 0x7fff7fff)) | 0;
-}
+export const psllw: WordOp = (a, count) =>
+  count > 15 ? 0 : join((a & 0xffff) << count, (a >>> 16) << count);
+export const psrlw: WordOp = (a, count) =>
+  count > 15 ? 0 : join((a & 0xffff) >>> count, (a >>> 16) >>> count);
+export const psraw: WordOp = (a, count) => {
+  const clamped = Math.min(count, 15);
+  return join(low(a) >> clamped, high(a) >> clamped);
+};
+export const pslld: WordOp = (a, count) => (count > 31 ? 0 : a << count);
+export const psrld: WordOp = (a, count) => (count > 31 ? 0 : a >>> count);
+export const psrad: WordOp = (a, count) => a >> Math.min(count, 31);
 
 // Logic.
 
-export function and(a: number, b: number): number {
-  return a & b;
+export const pand: WordOp = (a, b) => a & b;
+export const pandn: WordOp = (a, b) => ~a & b;
+export const por: WordOp = (a, b) => a | b;
+export const pxor: WordOp = (a, b) => a ^ b;
+
+// Narrowing and sums across a word.
+
+/** Two words of signed 16-bit numbers to one of saturated signed bytes. */
+export const packsswb: WordOp = (a, b) =>
+  (clampByte(low(a)) & 0xff) |
+  ((clampByte(high(a)) & 0xff) << 8) |
+  ((clampByte(low(b)) & 0xff) << 16) |
+  (clampByte(high(b)) << 24);
+
+/** The same to unsigned bytes. */
+export const packuswb: WordOp = (a, b) =>
+  clampUnsignedByte(low(a)) |
+  (clampUnsignedByte(high(a)) << 8) |
+  (clampUnsignedByte(low(b)) << 16) |
+  (clampUnsignedByte(high(b)) << 24);
+
+/** Two signed 32-bit numbers to a word of saturated signed 16-bit ones. */
+export const packssdw: WordOp = (a, b) => join(clampWord(a), clampWord(b));
+
+/** The same to unsigned ones. */
+export const packusdw: WordOp = (a, b) => join(clampUnsignedWord(a), clampUnsignedWord(b));
+
+function clampByte(value: number): number {
+  return value > 127 ? 127 : Math.max(value, -128);
 }
 
-export function andNot(a: number, b: number): number {
-  return ~a & b;
+function clampUnsignedByte(value: number): number {
+  return value > 255 ? 255 : Math.max(value, 0);
 }
 
-export function or(a: number, b: number): number {
-  return a | b;
+function clampUnsignedWord(value: number): number {
+  return value > 65535 ? 65535 : Math.max(value, 0);
 }
 
-export function xor(a: number, b: number): number {
-  return a ^ b;
+/** The top bits of the four bytes, as bits 3:0. */
+export function byteSigns(a: number): number {
+  return Math.imul((a & BYTE_TOPS) >>> 7, 0x10204080) >>> 28;
 }
 
-// Multiplication of 16-bit lanes.
-
-export function multiplyLowWords(a: number, b: number): number {
-  return joinWords(low(a) * low(b), high(a) * high(b));
-}
-
-export function multiplyHighWords(a: number, b: number): number {
-  return joinWords((low(a) * low(b)) >> 16, (high(a) * high(b)) >> 16);
-}
-
-export function multiplyHighUnsignedWords(a: number, b: number): number {
-  const lower = Math.imul(a & 0xffff, b & 0xffff) >>> 16;
-  const upper = Math.imul(a >>> 16, b >>> 16) >>> 16;
-  return joinWords(lower, upper);
-}
-
-/** PMULHRSW: the product's upper half, rounded, as fractions with 15 bits. */
-export function multiplyRoundedWords(a: number, b: number): number {
-  const round = (product: number) => ((product >> 14) + 1) >> 1;
-  return joinWords(round(low(a) * low(b)), round(high(a) * high(b)));
-}
-
-/** PMADDWD: products of signed lanes, added in pairs. */
-export function multiplyAddWords(a: number, b: number): number {
-  return (low(a) * low(b) + high(a) * high(b)) | 0;
-}
-
-/** PMADDUBSW: unsigned bytes of a by signed ones of b, added in pairs with saturation. */
-export function multiplyAddBytes(a: number, b: number): number {
-  const lower = (a & 0xff) * byte0(b) + ((a >>> 8) & 0xff) * byte1(b);
-  const upper = ((a >>> 16) & 0xff) * byte2(b) + (a >>> 24) * byte3(b);
-  return joinWords(saturateS16(lower), saturateS16(upper));
-}
-
-// Signs: PABS takes b alone, PSIGN gives a's lanes the sign of b's.
-
-export function absoluteBytes(_a: number, b: number): number {
-  return joinBytes(Math.abs(byte0(b)), Math.abs(byte1(b)), Math.abs(byte2(b)), Math.abs(byte3(b)));
-}
-
-export function absoluteWords(_a: number, b: number): number {
-  return joinWords(Math.abs(low(b)), Math.abs(high(b)));
-}
-
-export function absoluteDwords(_a: number, b: number): number {
-  return b < 0 ? -b | 0 : b;
-}
-
-export function signBytes(a: number, b: number): number {
-  return joinBytes(
-    byte0(a) * Math.sign(byte0(b)),
-    byte1(a) * Math.sign(byte1(b)),
-    byte2(a) * Math.sign(byte2(b)),
-    byte3(a) * Math.sign(byte3(b)),
-  );
-}
-
-export function signWords(a: number, b: number): number {
-  return joinWords(low(a) * Math.sign(low(b)), high(a) * Math.sign(high(b)));
-}
-
-export function signDwords(a: number, b: number): number {
-  return b > 0 ? a : b < 0 ? -a | 0 : 0;
-}
-
-// Shifts of all lanes by one count, which is unsigned; from the lane's width on nothing is left, or the sign.
-
-export function shiftWordsLeft(a: number, count: number): number {
-  return count > 15 ? 0 : joinWords(a << count, (a >>> 16) << count);
-}
-
-export function shiftWordsRight(a: number, count: number): number {
-  return count > 15 ? 0 : joinWords((a & 0xffff) >>> count, (a >>> 16) >>> count);
-}
-
-export function shiftWordsArithmetic(a: number, count: number): number {
-  const by = Math.min(count, 15);
-  return joinWords(low(a) >> by, high(a) >> by);
-}
-
-export function shiftDwordsLeft(a: number, count: number): number {
-  return count > 31 ? 0 : a << count;
-}
-
-export function shiftDwordsRight(a: number, count: number): number {
-  return count > 31 ? 0 : a >>> count;
-}
-
-export function shiftDwordsArithmetic(a: number, count: number): number {
-  return a >> Math.min(count, 31);
-}
-
-// Packing and interleaving: words made of other words' lanes.
-
-/** Four 16-bit lanes of two words, as signed bytes. */
-export function packSignedBytes(first: number, second: number): number {
-  return joinBytes(
-    saturateS8(low(first)),
-    saturateS8(high(first)),
-    saturateS8(low(second)),
-    saturateS8(high(second)),
-  );
-}
-
-/** Signed 16-bit lanes as unsigned bytes. */
-export function packUnsignedBytes(first: number, second: number): number {
-  return joinBytes(
-    saturateU8(low(first)),
-    saturateU8(high(first)),
-    saturateU8(low(second)),
-    saturateU8(high(second)),
-  );
-}
-
-export function packSignedWords(first: number, second: number): number {
-  return joinWords(saturateS16(first), saturateS16(second));
-}
-
-/** The lower two bytes of each, taken in turn. */
-export function interleaveLowBytes(a: number, b: number): number {
-  return joinBytes(a, b, a >>> 8, b >>> 8);
-}
-
-export function interleaveHighBytes(a: number, b: number): number {
-  return joinBytes(a >>> 16, b >>> 16, a >>> 24, b >>> 24);
-}
-
-export function interleaveLowWords(a: number, b: number): number {
-  return joinWords(a, b);
-}
-
-export function interleaveHighWords(a: number, b: number): number {
-  return joinWords(a >>> 16, b >>> 16);
-}
-
-/** Sum of the absolute differences of four unsigned bytes. */
+/** Sum of the four absolute differences of unsigned bytes. */
 export function sumOfDifferences(a: number, b: number): number {
-  return (
-    Math.abs((a & 0xff) - (b & 0xff)) +
-    Math.abs(((a >>> 8) & 0xff) - ((b >>> 8) & 0xff)) +
-    Math.abs(((a >>> 16) & 0xff) - ((b >>> 16) & 0xff)) +
-    Math.abs((a >>> 24) - (b >>> 24))
-  );
+  const below = fillBytes(belowTops(a, b, BYTE_TOPS));
+  const difference = subWithin(a, b, BYTE_TOPS);
+  // Where a < b the difference is negated.
+  const absolute = subWithin(difference ^ below, below, BYTE_TOPS);
+  const pairs = (absolute & 0x00ff00ff) + ((absolute >>> 8) & 0x00ff00ff);
+  return (pairs & 0xffff) + (pairs >>> 16);
 }
 
-/** The top bits of four bytes. */
-export function signMask(a: number): number {
-  return ((a >>> 7) & 1) | ((a >>> 14) & 2) | ((a >>> 21) & 4) | ((a >>> 28) & 8);
-}
-
-// Horizontal: both lanes of one word.
-
-export function sumOfWords(a: number): number {
-  return low(a) + high(a);
-}
-
-/** The lower lane less the upper one. */
-export function differenceOfWords(a: number): number {
-  return low(a) - high(a);
-}
+/** Neighbouring 16-bit numbers added or subtracted: two words of them to one. */
+export const phaddw: WordOp = (a, b) => join(low(a) + high(a), low(b) + high(b));
+export const phsubw: WordOp = (a, b) => join(low(a) - high(a), low(b) - high(b));
+export const phaddsw: WordOp = (a, b) =>
+  join(clampWord(low(a) + high(a)), clampWord(low(b) + high(b)));
+export const phsubsw: WordOp = (a, b) =>
+  join(clampWord(low(a) - high(a)), clampWord(low(b) - high(b)));
