@@ -2,7 +2,6 @@
 // A WebAssembly module of functions over an imported shared memory and an imported table.
 // WebAssembly core specification 2.0, §5.5; threads proposal for the shared memory's limits.
 import { ByteBuffer } from "./byte-buffer.ts";
-import type { FunctionBuilder } from "./function-builder.ts";
 import { TYPE_FUNCREF, type ValueType } from "./opcodes.ts";
 
 const SECTION_TYPE = 1;
@@ -32,7 +31,7 @@ export class ModuleBuilder {
   readonly #imports: { readonly name: string; readonly type: number }[] = [];
   readonly #functions: {
     readonly type: number;
-    readonly body: FunctionBuilder;
+    readonly body: ByteBuffer;
     readonly name: string | undefined;
   }[] = [];
 
@@ -49,8 +48,8 @@ export class ModuleBuilder {
     return this.#imports.push({ name, type }) - 1;
   }
 
-  /** Adds a function, exported under `name` if there is one. Its index. */
-  add(type: number, body: FunctionBuilder, name?: string): number {
+  /** Adds a finished function, exported under `name` if there is one. Its index. */
+  add(type: number, body: ByteBuffer, name?: string): number {
     this.#functions.push({ type, body, name });
     return this.#imports.length + this.#functions.length - 1;
   }
@@ -128,7 +127,7 @@ export class ModuleBuilder {
   #codeSection(): ByteBuffer {
     const section = new ByteBuffer(16 * 1024);
     section.u32(this.#functions.length);
-    for (const { body } of this.#functions) section.sized(body.finish());
+    for (const { body } of this.#functions) section.sized(body);
     return section;
   }
 }
