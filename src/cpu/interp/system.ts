@@ -149,12 +149,11 @@ function loadFarPointer(cpu: Cpu, p: number): void {
   const size = 1 << width;
   const lo = cpu.ea(p, size + 2, false);
   const hi = s[HI]!;
-  mem.probeRead(lo, hi, size + 2);
-  const selectorAt = (lo + size) | 0;
-  const selector = mem.load16(selectorAt, selectorAt >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi);
   const offset =
     width === 3 ? mem.load64(lo, hi) : width === 2 ? mem.load32(lo, hi) : mem.load16(lo, hi);
   const offsetHi = s[HI]!;
+  const selectorAt = (lo + size) | 0;
+  const selector = mem.load16(selectorAt, selectorAt >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi);
   const segment = slotC(cpu, p);
   loadSegment(cpu, segment, selector);
   writeSizedA(cpu, p, offset, offsetHi);
