@@ -19,14 +19,7 @@ import {
   TLB_TABLE,
   VCPU_STATE_OFFSET,
 } from "../../mmu/machine-layout.ts";
-import {
-  IMM,
-  INFO,
-  INFO_C_SHIFT,
-  INFO_WIDTH,
-  NEXT,
-  SLOTS,
-} from "../decode/record.ts";
+import { IMM, INFO, INFO_C_SHIFT, INFO_WIDTH, NEXT, SLOTS } from "../decode/record.ts";
 import { WIDTH_64 } from "../flags.ts";
 import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import {
@@ -38,6 +31,14 @@ import {
   JUMP_STRIDE,
   JUMP_UNIT,
 } from "../interp/jump-cache.ts";
+import {
+  EXIT_BAIL,
+  EXIT_BUDGET,
+  EXIT_LOOKUP,
+  EXIT_SYNC,
+  UNIT_ENTRY_MASK,
+  UNIT_SLOT_SHIFT,
+} from "../interp/translation.ts";
 import {
   BLOCK,
   CC_KIND,
@@ -52,14 +53,6 @@ import {
   ZERO,
 } from "../state-layout.ts";
 import { isLongKey } from "../system/mode.ts";
-import {
-  EXIT_BAIL,
-  EXIT_BUDGET,
-  EXIT_LOOKUP,
-  EXIT_SYNC,
-  UNIT_ENTRY_MASK,
-  UNIT_SLOT_SHIFT,
-} from "./exit.ts";
 import { endOf, isCall, successorsOf } from "./unit.ts";
 import type { ByteBuffer } from "./wasm/byte-buffer.ts";
 import { FunctionBuilder, type Label, type Local } from "./wasm/function-builder.ts";
@@ -77,6 +70,8 @@ export interface RuntimeFunctions {
   readonly settle: number;
   /** Type index of a unit's function. */
   readonly unitType: number;
+  /** There is a table of units, so that one can go on to another. */
+  readonly hasTable: boolean;
 }
 
 /** Beyond that many, a return is looked up like any other jump. */
@@ -632,7 +627,7 @@ export class UnitEmitter {
     this.stateBase();
     fn.get(this.#blockOut);
     this.storeState("i32.store", BLOCK);
-    this.#chain();
+    if (this.runtime.hasTable) this.#chain();
     fn.get(this.#status);
   }
 

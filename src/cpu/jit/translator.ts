@@ -14,11 +14,14 @@ export interface UnitSource {
 }
 
 /** Imported functions, by the names that the runtime gives them (jit/runtime.ts). */
-export const RUNTIME_IMPORTS = ["refill", "exec", "condition", "settle"] as const;
+export type RuntimeImport = "refill" | "exec" | "condition" | "settle";
 
-/** The module's bytes; unit `n` is exported as `u<n>`. */
-export function translate(units: readonly UnitSource[]): Uint8Array {
-  const module = new ModuleBuilder();
+/**
+ * The module's bytes; unit `n` is exported as `u<n>`. Without a table units do not lead to each other, and
+ * whoever calls one has it back behind its last block.
+ */
+export function translate(units: readonly UnitSource[], hasTable: boolean): Uint8Array {
+  const module = new ModuleBuilder(hasTable);
   const unitType = module.type([TYPE_I32], [TYPE_I32]);
   const runtime: RuntimeFunctions = {
     refill: module.importFunction(
@@ -29,6 +32,7 @@ export function translate(units: readonly UnitSource[]): Uint8Array {
     condition: module.importFunction("condition", unitType),
     settle: module.importFunction("settle", module.type([], [])),
     unitType,
+    hasTable,
   };
   units.forEach(({ code, blocks }, index) => {
     const key = code[blocks[0]!.at + BLOCK_KEY]!;

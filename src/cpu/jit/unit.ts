@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What is translated together: blocks of one page that lead to each other by direct branches, starting from
 // one that has become hot. Only blocks that were executed are known, so cold paths stay out.
-import { IMM, NEXT, OP, RECORD_WORDS, ROW } from "../decode/record.ts";
+import { IMM, INFO, INFO_FAR_TARGET, NEXT, OP, RECORD_WORDS, ROW } from "../decode/record.ts";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import { OP_NEXT } from "../interp/hot-ops.ts";
 import type { Operation } from "../isa/operations.ts";
@@ -34,6 +34,7 @@ export function successorsOf(code: Int32Array, block: number): number[] {
   const end = endOf(code, block);
   const last = end - RECORD_WORDS;
   const op = operationOf(code, last);
+  if ((code[last + INFO]! & INFO_FAR_TARGET) !== 0) return [];
   if (op === "jmp") return [code[last + IMM]!];
   // Behind a call lies where it returns to.
   if (op === "jcc" || op === "call") return [code[last + IMM]!, code[end + NEXT]!];

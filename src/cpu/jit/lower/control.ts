@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Lowerings of isa/control.ts: the stack, near calls, returns and jumps, of the code's own operand size (64 bits
 // in 64-bit code, 32 in flat 32-bit code). Other sizes are left to the executors.
-import { IMM, NEXT, SLOT_IMMEDIATE, SLOT_MEMORY } from "../../decode/record.ts";
+import {
+  IMM,
+  INFO,
+  INFO_FAR_TARGET,
+  NEXT,
+  SLOT_IMMEDIATE,
+  SLOT_MEMORY,
+} from "../../decode/record.ts";
 import { WIDTH_16, WIDTH_32, WIDTH_64 } from "../../flags.ts";
 import { GPR, RBP, RSP } from "../../state-layout.ts";
 import type { UnitEmitter } from "../emitter.ts";
@@ -85,8 +92,13 @@ function leave(e: UnitEmitter, p: number): boolean {
   return true;
 }
 
+/** A relative branch whose distance does not fit its field, or of 16 bits. */
+function isUnusual(e: UnitEmitter, p: number): boolean {
+  return e.width(p) <= WIDTH_16 || (e.code[p + INFO]! & INFO_FAR_TARGET) !== 0;
+}
+
 function jcc(e: UnitEmitter, p: number): boolean {
-  if (e.width(p) <= WIDTH_16) return false;
+  if (isUnusual(e, p)) return false;
   pushCondition(e, e.slotC(p));
   e.fn.if();
   e.branch(p, e.code[p + IMM]!);
@@ -95,7 +107,7 @@ function jcc(e: UnitEmitter, p: number): boolean {
 }
 
 function jmp(e: UnitEmitter, p: number): boolean {
-  if (e.width(p) <= WIDTH_16) return false;
+  if (isUnusual(e, p)) return false;
   e.branch(p, e.code[p + IMM]!);
   return true;
 }
@@ -112,7 +124,7 @@ function returnAddress(e: UnitEmitter, p: number): Local {
 
 function call(e: UnitEmitter, p: number): boolean {
   const width = nativeWidth(e);
-  if (e.width(p) !== width) return false;
+  if (e.width(p) !== width || isUnusual(e, p)) return false;
   e.checkBranch(p, e.code[p + IMM]!);
   pushToStack(e, p, width, returnAddress(e, p));
   e.go(e.code[p + IMM]!);

@@ -103,7 +103,10 @@ function xadd(e: UnitEmitter, p: number): boolean {
   return true;
 }
 
-/** The destination is written in either case; of unequal operands the accumulator gets the destination's. */
+/**
+ * A destination in memory is written in either case, a register only if it is equal, so that the upper half of
+ * a 32-bit one stays otherwise. Of unequal operands the accumulator gets the destination's.
+ */
 function cmpxchg(e: UnitEmitter, p: number): boolean {
   const { fn } = e;
   const width = e.width(p);
@@ -122,9 +125,11 @@ function cmpxchg(e: UnitEmitter, p: number): boolean {
   operate(e, width, "sub");
   truncate(e, width);
   fn.set(difference);
+  // Of a 32-bit register the upper half is cleared only where it is written.
+  fn.get(isEqual).if();
   closeA(e, a, stored);
-  // A 32-bit accumulator's upper half is cleared only where it is written.
-  fn.get(isEqual).op("i32.eqz").if();
+  fn.else();
+  if (a.place !== undefined) closeA(e, a, stored);
   fn.get(a.value);
   popRegister(e, slot, width);
   fn.end();
