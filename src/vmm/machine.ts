@@ -121,6 +121,7 @@ export class Machine {
         },
       },
       processorModel(this.config.cpuLevel),
+      { engine: this.config.engine },
     );
   }
 

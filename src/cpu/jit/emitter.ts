@@ -209,7 +209,7 @@ export class UnitEmitter {
   #gpr(register: number): Local {
     const known = this.#gprs[register];
     if (known !== undefined) return known;
-    const local = this.fn.local(TYPE_I64);
+    const local = this.fn.lasting(TYPE_I64);
     this.#gprs[register] = local;
     return local;
   }

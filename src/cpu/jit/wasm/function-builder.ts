@@ -56,11 +56,15 @@ export class FunctionBuilder {
     return index as Local;
   }
 
-  local(type: ValueType): Local {
-    const reused = this.#free.get(type)?.pop();
-    if (reused !== undefined) return reused;
+  /** A local that was never anything else, for values that are put there at the function's beginning. */
+  lasting(type: ValueType): Local {
     this.#locals.push(type);
     return (this.#parameters + this.#locals.length - 1) as Local;
+  }
+
+  /** A local for use from here on. */
+  local(type: ValueType): Local {
+    return this.#free.get(type)?.pop() ?? this.lasting(type);
   }
 
   /** Gives a local back for reuse by a later {@link local} of the same type. */
