@@ -13,13 +13,8 @@
 //
 // Registers are loaded at the top and stored at the way out; in between only locals change, and only when an
 // instruction is complete, so that every point where it can fault has the state from before it.
-import {
-  JUMP_CACHE_OFFSET,
-  TLB_CONTEXT,
-  TLB_TABLE,
-  VCPU_STATE_OFFSET,
-} from "../../mmu/machine-layout.ts";
-import { IMM, INFO, INFO_C_SHIFT, INFO_WIDTH, NEXT, SLOTS } from "../decode/record.ts";
+import { JUMP_CACHE_OFFSET, TLB_CONTEXT, TLB_TABLE } from "../../mmu/machine-layout.ts";
+import { NEXT } from "../decode/record.ts";
 import { WIDTH_64 } from "../flags.ts";
 import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import {
@@ -47,16 +42,15 @@ import {
   CURRENT,
   FLAGS,
   GPR,
-  GPR_BYTE,
   REMAINING,
   RIP,
-  ZERO,
 } from "../state-layout.ts";
 import { isLongKey } from "../system/mode.ts";
+import { RegisterEmitter } from "./register-emitter.ts";
 import { endOf, isCall, successorsOf } from "./unit.ts";
 import type { ByteBuffer } from "./wasm/byte-buffer.ts";
-import { FunctionBuilder, type Label, type Local } from "./wasm/function-builder.ts";
-import { type MemoryOp, TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
+import type { Label, Local } from "./wasm/function-builder.ts";
+import { TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
 
 /** Function indexes in the unit's module. */
 export interface RuntimeFunctions {
@@ -85,19 +79,11 @@ export interface UnitBlock {
   readonly delta: number;
 }
 
-/** Byte offset of a state word in the machine's memory. */
-export function stateOffset(word: number): number {
-  return VCPU_STATE_OFFSET + 4 * word;
-}
-
-export class UnitEmitter {
-  readonly fn = new FunctionBuilder(1);
-  readonly code: Int32Array;
+export class UnitEmitter extends RegisterEmitter {
   readonly blocks: readonly UnitBlock[];
   readonly runtime: RuntimeFunctions;
   /** What the blocks were decoded for. */
   readonly codeKey: number;
-  readonly is64: boolean;
 
   // Locals that live as long as the function.
   readonly pc: Local;
@@ -106,7 +92,6 @@ export class UnitEmitter {
   readonly ccSource: Local;
   /** RFLAGS; its arithmetic bits as far as the kind says so. */
   readonly flags: Local;
-  readonly page: Local;
   readonly tlb: Local;
   readonly address: Local;
   readonly entry: Local;
@@ -115,8 +100,6 @@ export class UnitEmitter {
   readonly #rip: Local;
   readonly #record: Local;
   readonly #blockOut: Local;
-  readonly #gprs: (Local | undefined)[] = new Array(16).fill(undefined);
-  readonly #modified = new Set<number>();
   #usesFlags = false;
 
   // Labels.
@@ -129,7 +112,6 @@ export class UnitEmitter {
   /** Position of the guest block being written, its header, and its offset in its page. */
   index = 0;
   block = 0;
-  #offsetInPage = 0;
   /** Kind of the flags as far as this block has set them (see lazy-flags.ts); -1 if they are from before it. */
   knownKind = -1;
   /** What the flags from before the block probably are; -1 if there is nothing to go by. */
@@ -144,18 +126,16 @@ export class UnitEmitter {
     runtime: RuntimeFunctions,
     codeKey: number,
   ) {
-    this.code = code;
+    super(code, isLongKey(codeKey));
     this.blocks = blocks;
     this.runtime = runtime;
     this.codeKey = codeKey;
-    this.is64 = isLongKey(codeKey);
     const { fn } = this;
     this.pc = fn.parameter(0);
     this.ccKind = fn.local(TYPE_I32);
     this.ccResult = fn.local(TYPE_I64);
     this.ccSource = fn.local(TYPE_I64);
     this.flags = fn.local(TYPE_I32);
-    this.page = fn.local(TYPE_I64);
     this.tlb = fn.local(TYPE_I32);
     this.address = fn.local(TYPE_I64);
     this.entry = fn.local(TYPE_I32);
@@ -164,150 +144,6 @@ export class UnitEmitter {
     this.#rip = fn.local(TYPE_I64);
     this.#record = fn.local(TYPE_I32);
     this.#blockOut = fn.local(TYPE_I32);
-  }
-
-  // Records.
-
-  slotA(p: number): number {
-    return this.code[p + SLOTS]! & 0xff;
-  }
-
-  slotB(p: number): number {
-    return (this.code[p + SLOTS]! >>> 8) & 0xff;
-  }
-
-  slotC(p: number): number {
-    return this.code[p + INFO]! >>> INFO_C_SHIFT;
-  }
-
-  /** Log2 of the operand size in bytes. */
-  width(p: number): number {
-    return this.code[p + INFO]! & INFO_WIDTH;
-  }
-
-  immediate(p: number): number {
-    return this.code[p + IMM]!;
-  }
-
-  // The state block.
-
-  loadState(op: MemoryOp, word: number): void {
-    this.fn.i32(0).memory(op, stateOffset(word));
-  }
-
-  /** The value must be on the stack, above an address of 0 that {@link stateBase} pushed. */
-  storeState(op: MemoryOp, word: number): void {
-    this.fn.memory(op, stateOffset(word));
-  }
-
-  stateBase(): void {
-    this.fn.i32(0);
-  }
-
-  // Registers. Slots are those of records: int32 indexes for 32 and 64 bits.
-
-  #gpr(register: number): Local {
-    const known = this.#gprs[register];
-    if (known !== undefined) return known;
-    const local = this.fn.lasting(TYPE_I64);
-    this.#gprs[register] = local;
-    return local;
-  }
-
-  /** Pushes a general register, 0 … 15, as i64. */
-  getGpr(register: number): void {
-    this.fn.get(this.#gpr(register));
-  }
-
-  /** Pops an i64 into a general register. */
-  setGpr(register: number): void {
-    this.#modified.add(register);
-    this.fn.set(this.#gpr(register));
-  }
-
-  /** Pushes a register slot as i64. RIP's slot is the address of the block in execution. */
-  get64(slot: number): void {
-    if (slot === ZERO) this.fn.i64(0);
-    else if (slot === RIP) this.pushBlockStart();
-    else this.getGpr((slot - GPR) >> 1);
-  }
-
-  /** Pushes a register slot as i32. */
-  get32(slot: number): void {
-    if (slot === ZERO) {
-      this.fn.i32(0);
-      return;
-    }
-    this.get64(slot);
-    this.fn.op("i32.wrap_i64");
-  }
-
-  /** Pops an i64 into a register slot. */
-  set64(slot: number): void {
-    this.setGpr((slot - GPR) >> 1);
-  }
-
-  /** Pops an i32 into a register slot, zeroing its high half. */
-  set32(slot: number): void {
-    this.fn.op("i64.extend_i32_u");
-    this.set64(slot);
-  }
-
-  /** Pushes a 16-bit register slot, zero-extended to i32. */
-  get16(slot: number): void {
-    this.getGpr((slot - 2 * GPR) >> 2);
-    this.fn.op("i32.wrap_i64").i32(0xffff).op("i32.and");
-  }
-
-  /** Pops an i32 into a 16-bit register slot; the rest of the register stays. */
-  set16(slot: number): void {
-    const register = (slot - 2 * GPR) >> 2;
-    this.fn.op("i64.extend_i32_u").i64(0xffff, 0).op("i64.and");
-    this.getGpr(register);
-    this.fn.i64(~0xffff, -1).op("i64.and").op("i64.or");
-    this.setGpr(register);
-  }
-
-  /** Pushes an 8-bit register slot, zero-extended to i32. */
-  get8(slot: number): void {
-    this.getGpr((slot - GPR_BYTE) >> 3);
-    this.fn.op("i32.wrap_i64");
-    if ((slot & 1) !== 0) this.fn.i32(8).op("i32.shr_u");
-    this.fn.i32(0xff).op("i32.and");
-  }
-
-  /** Pops an i32 into an 8-bit register slot. */
-  set8(slot: number): void {
-    const register = (slot - GPR_BYTE) >> 3;
-    const isHigh = (slot & 1) !== 0;
-    this.fn.i32(0xff).op("i32.and").op("i64.extend_i32_u");
-    if (isHigh) this.fn.i64(8).op("i64.shl");
-    this.getGpr(register);
-    this.fn
-      .i64(isHigh ? ~0xff00 : ~0xff, -1)
-      .op("i64.and")
-      .op("i64.or");
-    this.setGpr(register);
-  }
-
-  // Addresses of code.
-
-  /** Pushes the linear address `distance` bytes from the block's start, as i64. */
-  pushCodeAddress(distance: number): void {
-    this.fn
-      .get(this.page)
-      .i64(this.#offsetInPage + distance)
-      .op("i64.add");
-    if (!this.is64) this.fn.i64(-1, 0).op("i64.and");
-  }
-
-  pushBlockStart(): void {
-    this.pushCodeAddress(0);
-  }
-
-  /** Pushes the address behind the instruction at `p`. */
-  pushNextAddress(p: number): void {
-    this.pushCodeAddress(this.code[p + NEXT]!);
   }
 
   // Ways out.
@@ -444,7 +280,7 @@ export class UnitEmitter {
       this.stateBase();
       this.getGpr(register);
       this.storeState("i64.store", GPR + 2 * register);
-      this.#modified.add(register);
+      this.modified.add(register);
     }
     this.publishFlags();
     this.stateBase();
@@ -455,7 +291,7 @@ export class UnitEmitter {
   #reload(): void {
     for (let register = 0; register < 16; register++) {
       this.loadState("i64.load", GPR + 2 * register);
-      this.fn.set(this.#gpr(register));
+      this.fn.set(this.gpr(register));
     }
     this.#loadFlags();
     this.loadState("i32.load", REMAINING);
@@ -561,7 +397,7 @@ export class UnitEmitter {
     const { fn } = this;
     this.index = index;
     this.block = at;
-    this.#offsetInPage = this.code[at + BLOCK_OFFSET]! & 0xfff;
+    this.offsetInPage = this.code[at + BLOCK_OFFSET]! & 0xfff;
     this.knownKind = -1;
     this.#bail = fn.block();
     this.#self = fn.loop();
@@ -592,7 +428,7 @@ export class UnitEmitter {
   #prologue(): ByteBuffer {
     const { fn } = this;
     return fn.prologue(() => {
-      this.#gprs.forEach((local, register) => {
+      this.gprs.forEach((local, register) => {
         if (local === undefined) return;
         this.loadState("i64.load", GPR + 2 * register);
         fn.set(local);
@@ -609,7 +445,7 @@ export class UnitEmitter {
 
   #epilogue(): void {
     const { fn } = this;
-    for (const register of this.#modified) {
+    for (const register of this.modified) {
       this.stateBase();
       this.getGpr(register);
       this.storeState("i64.store", GPR + 2 * register);
