@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// FSIN to FYL2XP1: the instructions whose results fpu/transcendental.ts computes. SDM 1 8.3.7.
 import { copy, setIndefinite } from "../fpu/float80.ts";
 import { EXP_BIAS, EXP_SPECIAL, INTEGER_BIT, SIGN_EXP } from "../fpu/format.ts";
 import { STATUS_C2 } from "../fpu/status.ts";
