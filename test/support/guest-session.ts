@@ -4,18 +4,25 @@
 import { parseBhyveOptions } from "../../src/cli/bhyve-options.ts";
 import type { CharBackend } from "../../src/devices/backend/char-backend.ts";
 import { openBlockFile } from "../../src/host/file-block-backend.ts";
+import { FileByteSource } from "../../src/host/file-byte-source.ts";
+import { openLoaderDisk } from "../../src/host/loader-devices.ts";
 import type { EntryState } from "../../src/loader/entry-state.ts";
-import type { GuestMemory } from "../../src/mmu/guest-memory.ts";
+import { loadLinux } from "../../src/loader/linux/load-linux.ts";
+import { runUserboot } from "../../src/loader/userboot/userboot.ts";
+import { GuestMemory, MIB } from "../../src/mmu/guest-memory.ts";
 import { applyEntryState } from "../../src/vmm/entry-state.ts";
 import { Machine } from "../../src/vmm/machine.ts";
 import { machineConfig } from "../../src/vmm/machine-config.ts";
 import type { RunResult } from "../../src/vmm/run-loop.ts";
 import { SUSPEND_STATUS } from "../../src/vmm/suspend.ts";
+import { ScriptedConsole } from "./scripted-console.ts";
 
 /** Enough for any boot of a general-purpose system. */
 const PATIENCE = 20_000_000_000;
 /** How much of the console an error shows. */
 const TAIL_CHARACTERS = 2000;
+/** Instructions between two looks of the test runner, which wants to hear from a test now and then. */
+const SLICE = 20_000_000;
 
 /** The far end of the line: keeps all that came, and knows when what is waited for is there. */
 class WatchedConsole implements CharBackend {
@@ -105,9 +112,9 @@ export class GuestSession {
   }
 
   /** Runs until the guest has written `text`; what it wrote up to there. Throws if it does not within `patience`. */
-  waitFor(text: string, patience = PATIENCE): string {
+  async waitFor(text: string, patience = PATIENCE): Promise<string> {
     this.#console.want(text);
-    const result = this.#console.isSatisfied ? "stopped" : this.#run(patience);
+    const result = this.#console.isSatisfied ? "stopped" : await this.#run(patience);
     this.#console.want(undefined);
     if (!this.#has(text)) throw this.#disappointed(`«${text}» did not come`, result);
     return this.#console.takeTo(text);
@@ -118,22 +125,27 @@ export class GuestSession {
   }
 
   /** Types a line at a prompt that has come, and returns what there is up to the next. */
-  command(line: string, prompt: string): string {
+  command(line: string, prompt: string): Promise<string> {
     this.type(`${line}\n`);
     return this.waitFor(prompt);
   }
 
   /** Runs to the guest's own end: bhyve's status. Throws if there is none within `patience`. */
-  runToEnd(patience = PATIENCE): number {
-    const result = this.#run(patience);
+  async runToEnd(patience = PATIENCE): Promise<number> {
+    const result = await this.#run(patience);
     const { suspended } = this.machine;
     if (suspended === undefined) throw this.#disappointed("the guest did not stop", result);
     this.machine.close();
     return SUSPEND_STATUS[suspended];
   }
 
-  #run(patience: number): RunResult {
-    return this.machine.loop.run(this.retired + patience);
+  async #run(patience: number): Promise<RunResult> {
+    for (const end = this.retired + patience; this.retired < end; ) {
+      const result = this.machine.loop.run(Math.min(end, this.retired + SLICE));
+      if (result !== "limit") return result;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return "limit";
   }
 
   #has(text: string): boolean {
@@ -152,4 +164,41 @@ export class GuestSession {
       `${what} in ${this.retired} instructions (${how}); the console ends:\n${tail}`,
     );
   }
+}
+
+export interface LinuxBoot {
+  /** Paths on the host. */
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
+  readonly memoryMib: number;
+  readonly bhyve: readonly string[];
+}
+
+/** tshyve linuxload, then bhyve up to the first instruction. */
+export function startLinux(boot: LinuxBoot): GuestSession {
+  const memory = new GuestMemory(boot.memoryMib * MIB);
+  const { entry } = loadLinux(memory, {
+    kernel: new FileByteSource(boot.kernel),
+    kernelName: boot.kernel,
+    initrd: new FileByteSource(boot.initrd),
+    commandLine: boot.commandLine,
+  });
+  return new GuestSession({ memory, entry, bhyve: boot.bhyve });
+}
+
+export interface FreebsdBoot {
+  /** Path of the image on the host; the guest writes to it. */
+  readonly disk: string;
+  readonly memoryMib: number;
+  readonly bhyve: readonly string[];
+}
+
+/** bhyveload, with nobody at its console, then bhyve up to the first instruction. */
+export async function startFreebsd(boot: FreebsdBoot): Promise<GuestSession> {
+  const memory = new GuestMemory(boot.memoryMib * MIB);
+  const console = new ScriptedConsole([], false);
+  const left = await runUserboot({ memory, console, devices: openLoaderDisk(boot.disk, 0) });
+  if (left.kind !== "booted") throw new Error(`the loader: ${left.kind}\n${console.output}`);
+  return new GuestSession({ memory, entry: left.entry, bhyve: boot.bhyve });
 }
