@@ -39,7 +39,7 @@ import {
   writeRegister32,
 } from "./operands.ts";
 import { maskedStoreAddress } from "./string.ts";
-import { requireSse } from "./xsave.ts";
+import { beginVector } from "./vector.ts";
 
 /** What every MMX instruction begins with. CR0.EM makes them undefined, unlike the x87's. */
 export function beginMmx(cpu: Cpu, p: number): void {
@@ -419,7 +419,7 @@ export const MMX_EXECUTORS = {
   },
   movq2dq: (cpu: Cpu, p: number) => {
     const { s } = cpu;
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     beginMmx(cpu, p);
     enterMmx(s);
     const from = mmxRegister(slotB(cpu, p));
@@ -431,7 +431,7 @@ export const MMX_EXECUTORS = {
   },
   movdq2q: (cpu: Cpu, p: number) => {
     const { s } = cpu;
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     beginMmx(cpu, p);
     enterMmx(s);
     const from = YMM + YMM_WORDS * slotB(cpu, p);

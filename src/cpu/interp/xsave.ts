@@ -36,6 +36,7 @@ import {
 } from "../system/control-bits.ts";
 import { GP, NM, UD } from "../vectors.ts";
 import { loadM32, slotC, storeM32, widthOf } from "./operands.ts";
+import { beginVector } from "./vector.ts";
 
 const area = new Int32Array(AREA_WORDS);
 
@@ -237,27 +238,19 @@ function restoreComponents(cpu: Cpu, p: number, requested: number, stored: numbe
   }
 }
 
-/** SSE instructions need CR4.OSFXSR and trap with CR0.TS; CR0.EM makes them undefined. */
-export function requireSse(cpu: Cpu, p: number): void {
-  const { s } = cpu;
-  s[CURRENT] = p;
-  if ((s[CR0]! & CR0_EM) !== 0 || !hasSse(cpu)) cpu.raise(UD);
-  if ((s[CR0]! & CR0_TS) !== 0) cpu.raise(NM);
-}
-
 export const XSAVE_EXECUTORS = {
   fxsave,
   fxrstor,
   xsave,
   xrstor,
   ldmxcsr: (cpu: Cpu, p: number) => {
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     const value = loadM32(cpu, p);
     if ((value & ~MXCSR_MASK) !== 0) cpu.raise(GP, 0);
     cpu.s[MXCSR] = value;
   },
   stmxcsr: (cpu: Cpu, p: number) => {
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     storeM32(cpu, p, cpu.s[MXCSR]!);
   },
 } as const;

@@ -594,6 +594,84 @@ const SSE_CONVERSIONS = [
 /** isa/sse-string.ts, and what VEX encodes of it. */
 const SSE_STRINGS = ["pcmpestri", "pcmpistri", "pcmpestrm", "pcmpistrm"] as const;
 
+/** isa/avx.ts, beside VEX forms of what is above. */
+const AVX = [
+  "vzeroupper",
+  "vzeroall",
+  "vpbroadcastb",
+  "vpbroadcastw",
+  "vpbroadcastd",
+  "vpbroadcastq",
+  "vbroadcasti128",
+  "vpermilps",
+  "vpermilpd",
+  "vpermilpdImm",
+  "vpermd",
+  "vpermq",
+  "vperm2i128",
+  "vinserti128",
+  "vextracti128",
+  "vpmaskmovdLoad",
+  "vpmaskmovqLoad",
+  "vpmaskmovdStore",
+  "vpmaskmovqStore",
+  "vtestps",
+  "vtestpd",
+  "vpsrlvd",
+  "vpsrlvq",
+  "vpsravd",
+  "vpsllvd",
+  "vpsllvq",
+  "vpgatherdd",
+  "vpgatherdq",
+  "vpgatherqd",
+  "vpgatherqq",
+  "vcvtph2ps",
+  "vcvtps2ph",
+] as const;
+
+// isa/fma.ts: every kind in every order for every type it has.
+
+const FMA_ORDERS = ["132", "213", "231"] as const;
+export type FmaOrder = (typeof FMA_ORDERS)[number];
+
+const FMA_KINDS = ["vfmadd", "vfmsub", "vfnmadd", "vfnmsub"] as const;
+const FMA_TYPES = ["ps", "pd", "ss", "sd"] as const;
+export type FmaType = (typeof FMA_TYPES)[number];
+
+/** Elements in turn are added and subtracted. */
+const FMA_ALTERNATING_KINDS = ["vfmaddsub", "vfmsubadd"] as const;
+const FMA_PACKED_TYPES = ["ps", "pd"] as const;
+
+export type FmaOperation =
+  | `${(typeof FMA_KINDS)[number]}${FmaOrder}${FmaType}`
+  | `${(typeof FMA_ALTERNATING_KINDS)[number]}${FmaOrder}${(typeof FMA_PACKED_TYPES)[number]}`;
+
+const FMA: readonly FmaOperation[] = FMA_ORDERS.flatMap((order) => [
+  ...FMA_KINDS.flatMap((kind) => FMA_TYPES.map((type) => `${kind}${order}${type}` as const)),
+  ...FMA_ALTERNATING_KINDS.flatMap((kind) =>
+    FMA_PACKED_TYPES.map((type) => `${kind}${order}${type}` as const),
+  ),
+]);
+
+/** isa/crypto.ts. */
+const CRYPTO = [
+  "aesenc",
+  "aesenclast",
+  "aesdec",
+  "aesdeclast",
+  "aesimc",
+  "aeskeygenassist",
+  "pclmulqdq",
+  "sha1nexte",
+  "sha1msg1",
+  "sha1msg2",
+  "sha1rnds4",
+  "sha256rnds2",
+  "sha256msg1",
+  "sha256msg2",
+] as const;
+
 export const OPERATIONS = [
   ...INTEGER,
   ...CONTROL,
@@ -607,6 +685,9 @@ export const OPERATIONS = [
   ...SSE_FLOATS,
   ...SSE_CONVERSIONS,
   ...SSE_STRINGS,
+  ...AVX,
+  ...FMA,
+  ...CRYPTO,
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];
