@@ -273,8 +273,13 @@ export class LinearMemory {
     const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
     const last = (lo + size - 1) & -4096;
     if (words[entry + TLB_WRITE] === last && words[entry + TLB_WRITE + 1] === hi) return;
-    if (size <= 8 && !this.#isImplicit) this.watcher.checkAlignment(lo, hi, size);
+    if (size <= 8) this.checkAlignment(lo, hi, size);
     this.#probe(lo, hi, size, ACCESS_WRITE);
+  }
+
+  /** Faults if what lies here must be aligned and is not, for operands whose parts are accessed one by one. */
+  checkAlignment(lo: number, hi: number, alignment: number): void {
+    if (!this.#isImplicit) this.watcher.checkAlignment(lo, hi, alignment);
   }
 
   /** Faults as a load of `size` bytes would. */

@@ -8,6 +8,9 @@ import type { GuestMemory } from "../../src/mmu/guest-memory.ts";
 export const ENGINES = ["interpreter", "translator"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
+/** The engines that this version has. */
+export const AVAILABLE_ENGINES: readonly EngineName[] = ["interpreter"];
+
 /** What `--engine=` takes; throws ERR_BAD_OPTION for anything else. */
 export function enginesNamed(name: string): readonly EngineName[] {
   if (name === "both") return ENGINES;
@@ -21,10 +24,10 @@ export function enginesNamed(name: string): readonly EngineName[] {
   return [engine];
 }
 
-/** A vCPU alone with its memory. Throws ERR_UNSUPPORTED for an engine that does not exist yet. */
+/** A vCPU alone with its memory. Throws ERR_UNSUPPORTED for an engine that is not there. */
 export function createVcpu(engine: EngineName, memory: GuestMemory, model: ProcessorModel): Vcpu {
-  if (engine === "translator") {
-    throw new VmmError("ERR_UNSUPPORTED", "the translator does not exist yet: use the interpreter");
+  if (!AVAILABLE_ENGINES.includes(engine)) {
+    throw new VmmError("ERR_UNSUPPORTED", `this version has no ${engine}`);
   }
   const vcpu: Vcpu = new Vcpu(
     memory,

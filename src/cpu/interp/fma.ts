@@ -2,7 +2,7 @@
 // Executors of isa/fma.ts. Destination and both sources take the three places of a × b + c in one of three
 // orders; which NaN wins where there are several goes by these places (SDM 1 14.5.1).
 import type { Cpu } from "../cpu.ts";
-import type { FmaOperation, FmaOrder } from "../isa/operations.ts";
+import type { FmaOperation, FmaOrder } from "../isa/vector-operations.ts";
 import { type FusedOp, fusedDouble, fusedSingle } from "../simd/float-fma.ts";
 import type { Executor } from "./operands.ts";
 import {

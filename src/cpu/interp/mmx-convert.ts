@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Executors of the conversions between MMX registers and packed floats: SDM 2 CVTPI2PS, CVTPS2PI, CVTTPS2PI,
-// CVTPI2PD, CVTPD2PI, CVTTPD2PI; exceptions by SDM 1 11.5.
+// CVTPI2PD, CVTPD2PI, CVTTPD2PI; their exceptions are those of the vector registers: SDM 1 11.5.
 import { HI } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
-import * as convert from "../simd/float-convert.ts";
-import type { ElementOp } from "../simd/vector-unit.ts";
+import { int32ToSingle, readFloat, roundingMode, toInt32 } from "../simd/float-convert.ts";
+import { DOUBLE, type FloatFormat, SINGLE } from "../simd/float-format.ts";
+import { ROUND_ZERO } from "../simd/mxcsr.ts";
 import { VECTOR_SCRATCH } from "../state-layout.ts";
 import { beginMmx, enterMmx, readMmxB, writeMmx } from "./mmx.ts";
 import { type Executor, isMemoryB, slotA } from "./operands.ts";
 import { beginVector, destination, operand64, operand128, secondSlot } from "./vector.ts";
 import { RESULT, settleExceptions } from "./vector-float.ts";
 
-/** Two singles (one word each) or doubles to two integers. */
-function toIntegers(op: ElementOp, words: 1 | 2): Executor {
+/** Two singles or doubles to two integers. */
+function toIntegers(format: FloatFormat, isTruncated: boolean): Executor {
   return (cpu, p) => {
-    const { s } = cpu;
     beginVector(cpu, p);
     beginMmx(cpu, p);
     const slot = secondSlot(cpu, p);
-    const b = words === 1 ? operand64(cpu, p, slot) : operand128(cpu, p, slot);
-    op(cpu, RESULT, b, b, 0);
-    op(cpu, RESULT + 1, b, b + words, 0);
+    const b = format.words === 2 ? operand128(cpu, p, slot) : operand64(cpu, p, slot);
+    const mode = isTruncated ? ROUND_ZERO : roundingMode(cpu);
+    const lo = toInt32(cpu, readFloat(cpu, format, b), mode);
+    const hi = toInt32(cpu, readFloat(cpu, format, b + format.words), mode);
     settleExceptions(cpu);
-    enterMmx(s);
-    writeMmx(s, slotA(cpu, p), s[RESULT]!, s[RESULT + 1]!);
+    enterMmx(cpu.s);
+    writeMmx(cpu.s, slotA(cpu, p), lo, hi);
   };
 }
 
@@ -34,9 +35,7 @@ function cvtpi2ps(cpu: Cpu, p: number): void {
   beginMmx(cpu, p);
   s[VECTOR_SCRATCH] = readMmxB(cpu, p);
   s[VECTOR_SCRATCH + 1] = s[HI]!;
-  for (let i = 0; i < 2; i++) {
-    convert.int32ToSingle(cpu, RESULT + i, VECTOR_SCRATCH, VECTOR_SCRATCH + i, 0);
-  }
+  for (let i = 0; i < 2; i++) int32ToSingle(cpu, RESULT + i, 0, VECTOR_SCRATCH + i, 0);
   settleExceptions(cpu);
   enterMmx(s);
   const d = destination(cpu, p);
@@ -60,9 +59,9 @@ function cvtpi2pd(cpu: Cpu, p: number): void {
 
 export const MMX_CONVERT_EXECUTORS = {
   cvtpi2ps,
-  cvtps2pi: toIntegers(convert.singleToInt32, 1),
-  cvttps2pi: toIntegers(convert.singleToInt32Truncated, 1),
+  cvtps2pi: toIntegers(SINGLE, false),
+  cvttps2pi: toIntegers(SINGLE, true),
   cvtpi2pd,
-  cvtpd2pi: toIntegers(convert.doubleToInt32, 2),
-  cvttpd2pi: toIntegers(convert.doubleToInt32Truncated, 2),
+  cvtpd2pi: toIntegers(DOUBLE, false),
+  cvttpd2pi: toIntegers(DOUBLE, true),
 } as const;

@@ -21,12 +21,20 @@ import { isMemoryA, loadM16, storeM16, widthOf } from "./operands.ts";
 
 const fields = new Int32Array(ENVIRONMENT_FIELDS);
 
-/** Of every register: 64 bits of significand, 16 of sign and exponent. */
+/**
+ * Of every register: 64 bits of significand, 16 of sign and exponent. They are accessed by sixteen bits, since
+ * an aligned save area need not align them any further (SDM 3A table 6-7).
+ */
 const REGISTER_BYTES = 10;
+
+/** A field's size, and the alignment of everything that consists of fields. */
+function fieldBytes(is32: boolean): number {
+  return is32 ? 4 : 2;
+}
 
 /** The environment's size, which is a field's times seven. */
 function environmentBytes(is32: boolean): number {
-  return ENVIRONMENT_FIELDS * (is32 ? 4 : 2);
+  return ENVIRONMENT_FIELDS * fieldBytes(is32);
 }
 
 function hasWideFields(cpu: Cpu, p: number): boolean {
@@ -36,7 +44,7 @@ function hasWideFields(cpu: Cpu, p: number): boolean {
 function storeFields(cpu: Cpu, lo: number, hi: number, is32: boolean): void {
   environmentFields(cpu, is32, fields);
   for (let i = 0; i < ENVIRONMENT_FIELDS; i++) {
-    const at = (lo + i * (is32 ? 4 : 2)) | 0;
+    const at = (lo + i * fieldBytes(is32)) | 0;
     const atHi = highHalfAt(cpu, lo, hi, at);
     if (is32) cpu.mem.store32(at, atHi, fields[i]!);
     else cpu.mem.store16(at, atHi, fields[i]!);
@@ -45,7 +53,7 @@ function storeFields(cpu: Cpu, lo: number, hi: number, is32: boolean): void {
 
 function loadFields(cpu: Cpu, lo: number, hi: number, is32: boolean): void {
   for (let i = 0; i < ENVIRONMENT_FIELDS; i++) {
-    const at = (lo + i * (is32 ? 4 : 2)) | 0;
+    const at = (lo + i * fieldBytes(is32)) | 0;
     const atHi = highHalfAt(cpu, lo, hi, at);
     fields[i] = is32 ? cpu.mem.load32(at, atHi) : cpu.mem.load16(at, atHi);
   }
@@ -59,6 +67,7 @@ function fnstenv(cpu: Cpu, p: number): void {
   const size = environmentBytes(is32);
   const lo = cpu.ea(p, size, true);
   const hi = s[HI]!;
+  cpu.mem.checkAlignment(lo, hi, fieldBytes(is32));
   cpu.mem.probeWrite(lo, hi, size);
   storeFields(cpu, lo, hi, is32);
   s[FPU_CONTROL] = s[FPU_CONTROL]! | EXCEPTIONS;
@@ -71,6 +80,7 @@ function fldenv(cpu: Cpu, p: number): void {
   const size = environmentBytes(is32);
   const lo = cpu.ea(p, size, false);
   const hi = cpu.s[HI]!;
+  cpu.mem.checkAlignment(lo, hi, fieldBytes(is32));
   cpu.mem.probeRead(lo, hi, size);
   loadFields(cpu, lo, hi, is32);
   loadEnvironmentFields(cpu, is32, fields);
@@ -85,14 +95,16 @@ function fnsave(cpu: Cpu, p: number): void {
   const size = registers + 8 * REGISTER_BYTES;
   const lo = cpu.ea(p, size, true);
   const hi = s[HI]!;
+  mem.checkAlignment(lo, hi, fieldBytes(is32));
   mem.probeWrite(lo, hi, size);
   storeFields(cpu, lo, hi, is32);
   for (let i = 0; i < 8; i++) {
     const from = stackRegister(s, i);
-    const at = (lo + registers + i * REGISTER_BYTES) | 0;
-    const top = (at + 8) | 0;
-    mem.store64(at, highHalfAt(cpu, lo, hi, at), s[from]!, s[from + SIG_HI]!);
-    mem.store16(top, highHalfAt(cpu, lo, hi, top), s[from + SIGN_EXP]!);
+    const parts = [s[from]!, s[from]! >>> 16, s[from + SIG_HI]!, s[from + SIG_HI]! >>> 16];
+    [...parts, s[from + SIGN_EXP]!].forEach((part, index) => {
+      const at = (lo + registers + i * REGISTER_BYTES + 2 * index) | 0;
+      mem.store16(at, highHalfAt(cpu, lo, hi, at), part);
+    });
   }
   initialize(s);
 }
@@ -105,16 +117,19 @@ function frstor(cpu: Cpu, p: number): void {
   const size = registers + 8 * REGISTER_BYTES;
   const lo = cpu.ea(p, size, false);
   const hi = s[HI]!;
+  mem.checkAlignment(lo, hi, fieldBytes(is32));
   mem.probeRead(lo, hi, size);
   loadFields(cpu, lo, hi, is32);
   loadEnvironmentFields(cpu, is32, fields);
   for (let i = 0; i < 8; i++) {
     const to = stackRegister(s, i);
-    const at = (lo + registers + i * REGISTER_BYTES) | 0;
-    const top = (at + 8) | 0;
-    s[to] = mem.load64(at, highHalfAt(cpu, lo, hi, at));
-    s[to + SIG_HI] = s[HI]!;
-    s[to + SIGN_EXP] = mem.load16(top, highHalfAt(cpu, lo, hi, top));
+    const part = (index: number) => {
+      const at = (lo + registers + i * REGISTER_BYTES + 2 * index) | 0;
+      return mem.load16(at, highHalfAt(cpu, lo, hi, at));
+    };
+    s[to] = part(0) | (part(1) << 16);
+    s[to + SIG_HI] = part(2) | (part(3) << 16);
+    s[to + SIGN_EXP] = part(4);
   }
 }
 

@@ -86,6 +86,7 @@ function loadTenBytes(cpu: Cpu, p: number): void {
   const { s, mem } = cpu;
   const at = cpu.ea(p, 10, false);
   const atHi = s[HIGH_HALF]!;
+  mem.checkAlignment(at, atHi, 8);
   mem.probeRead(at, atHi, 10);
   const lo = mem.load64(at, atHi);
   const hi = s[HIGH_HALF]!;
@@ -143,10 +144,10 @@ type Convert = (s: Int32Array, at: number, control: number) => number;
 type Write = (cpu: Cpu, p: number) => void;
 
 /**
- * Stores ST(0), converted. With an unmasked exception other than inexactness there is nothing to store. The
- * store comes first, since it may fault.
+ * Stores ST(0), converted, in `size` bytes. With an unmasked exception other than inexactness there is nothing
+ * to store. The store comes first, since it may fault, and would fault even if there is nothing to store.
  */
-function store(convert: Convert, write: Write): Executor {
+function store(convert: Convert, write: Write, size: number): Executor {
   return (cpu, p) => {
     const { s } = cpu;
     begin(cpu, p);
@@ -164,10 +165,18 @@ function store(convert: Convert, write: Write): Executor {
     }
     const isStored = (flags & ~control & EXCEPTIONS & ~STATUS_PE) === 0;
     if (isStored) write(cpu, p);
+    else probeStore(cpu, p, size);
     noteOperand(cpu, p);
     report(cpu, p, flags);
     if (isStored && (aux & POP) !== 0) pop(s);
   };
+}
+
+function probeStore(cpu: Cpu, p: number, size: number): void {
+  const { s, mem } = cpu;
+  const at = cpu.ea(p, size, true);
+  mem.checkAlignment(at, s[HIGH_HALF]!, Math.min(size, 8));
+  mem.probeWrite(at, s[HIGH_HALF]!, size);
 }
 
 function toInt(bits: number): Convert {
@@ -179,6 +188,7 @@ function storeTenBytes(cpu: Cpu, p: number): void {
   const { s, mem } = cpu;
   const at = cpu.ea(p, 10, true);
   const atHi = s[HIGH_HALF]!;
+  mem.checkAlignment(at, atHi, 8);
   mem.probeWrite(at, atHi, 10);
   const top = (at + 8) | 0;
   mem.store64(at, atHi, s[FPU_RESULT]!, s[FPU_RESULT + SIG_HI]!);
@@ -314,15 +324,15 @@ export const X87_MOVE_EXECUTORS = {
     fromDecimal(s, s[FPU_OPERAND]!, s[FPU_OPERAND + SIG_HI]!, s[FPU_OPERAND + SIGN_EXP]!),
   ),
   fldConstant,
-  fstM32: store(toFloat32, storeSingle),
-  fstM64: store(toFloat64, storeDouble),
-  fstpM80: store(unconverted, storeTenBytes),
+  fstM32: store(toFloat32, storeSingle, 4),
+  fstM64: store(toFloat64, storeDouble, 8),
+  fstpM80: store(unconverted, storeTenBytes, 10),
   fstSt,
   fstp1,
-  fistM16: store(toInt(16), storeWord),
-  fistM32: store(toInt(32), storeSingle),
-  fistM64: store(toInt(64), storeDouble),
-  fbstp: store(toDecimal, storeTenBytes),
+  fistM16: store(toInt(16), storeWord, 2),
+  fistM32: store(toInt(32), storeSingle, 4),
+  fistM64: store(toInt(64), storeDouble, 8),
+  fbstp: store(toDecimal, storeTenBytes, 10),
   fcmov,
   fxch,
   ffree,

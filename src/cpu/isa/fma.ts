@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Fused multiply-add, SDM 2 VFMADD132PD and the like. The digits say which operands are multiplied, and which
 // one is added: 132 is A × C + B, 213 is B × A + C, 231 is B × C + A.
-import type { FmaOperation, FmaOrder, FmaType } from "./operations.ts";
+
 import { type IsaRow, row } from "./row.ts";
+import type { FmaOperation, FmaOrder, FmaType } from "./vector-operations.ts";
 
 /** The high digit of the opcode. */
 const ORDERS: readonly (readonly [order: FmaOrder, digit: string])[] = [

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which arithmetic flags an instruction leaves undefined. A row's `flags` says it for every execution; shifts
-// and rotates depend on their count (SDM 2: SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD), which this file
-// adds. For everything that compares two processors: vectors, random programs, lock-step runs.
+// and rotates depend on their count (SDM 2: SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD), and x87
+// instructions have condition codes of their own (SDM 2, "FPU Flags Affected"), which this file adds. For
+// everything that compares two processors: vectors, random programs, lock-step runs.
 import {
   FLAG_AF,
   FLAG_CF,
@@ -11,6 +12,7 @@ import {
   FLAG_ZF,
   FLAGS_ARITHMETIC,
 } from "../flags.ts";
+import { CONDITION_CODES, STATUS_C0, STATUS_C2, STATUS_C3 } from "../fpu/status.ts";
 import type { Operation } from "./operations.ts";
 import type { IsaRow } from "./row.ts";
 
@@ -90,4 +92,36 @@ function unaffected(row: IsaRow): number {
 /** SHLD and SHRD of more bits than there are: the result is undefined as well. */
 export function isResultUndefined({ op }: IsaRow, use: ShiftUse): boolean {
   return (op === "shld" || op === "shrd") && effectiveCount(use) > use.bits;
+}
+
+/** What x87 instructions leave undefined of the condition codes, but for those that leave C0, C2 and C3. */
+const CONDITION_RULES: Readonly<Partial<Record<Operation, number>>> = {
+  fcom: 0,
+  ftst: 0,
+  fxam: 0,
+  fprem: 0,
+  fprem1: 0,
+  fninit: 0,
+  fldenv: 0,
+  frstor: 0,
+  fnsave: 0,
+  fwait: CONDITION_CODES,
+  fsin: STATUS_C0 | STATUS_C3,
+  fcos: STATUS_C0 | STATUS_C3,
+  fsincos: STATUS_C0 | STATUS_C3,
+  fptan: STATUS_C0 | STATUS_C3,
+  ffree: CONDITION_CODES,
+  fnop: CONDITION_CODES,
+  fnneutral: CONDITION_CODES,
+  fnclex: CONDITION_CODES,
+  fldcw: CONDITION_CODES,
+  fnstcw: CONDITION_CODES,
+  fnstsw: CONDITION_CODES,
+  fnstenv: CONDITION_CODES,
+};
+
+/** Bits of the x87 status word that an instruction leaves undefined. */
+export function undefinedConditions(row: IsaRow): number {
+  if (row.feature !== "X87" && !row.op.startsWith("fist")) return 0;
+  return CONDITION_RULES[row.op] ?? STATUS_C0 | STATUS_C2 | STATUS_C3;
 }

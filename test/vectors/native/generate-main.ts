@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// npm run vectors:generate -- --seed=N --per-row=K --out=FILE [--only=NAME]
-// npm run vectors:generate -- --seed=N --per-row=K --check: compare at once, write nothing.
+// npm run vectors:generate -- …: see USAGE. Exit status: 1 if a check found a difference, 2 on bad usage or
+// where nothing can be recorded.
 import { parseArgs } from "node:util";
+import { VmmError } from "../../../src/base/errors.ts";
+import type { ParsedRow } from "../../../src/cpu/isa/table.ts";
 import { runVector } from "../compare.ts";
-import { enginesNamed } from "../engine.ts";
+import { type EngineName, enginesNamed } from "../engine.ts";
 import { failureText } from "../report.ts";
 import { formatVector } from "../vector.ts";
 import { writeLines } from "../vector-file.ts";
 import { VectorMachine } from "../vector-machine.ts";
-import { generate, type Obstacles } from "./generator.ts";
+import {
+  type GeneratorOptions,
+  generate,
+  type Obstacles,
+  recordableRows,
+  rowName,
+} from "./generator.ts";
 import { NativeHost } from "./native-host.ts";
+import { rowsOf, setPath, VECTOR_SETS } from "./sets.ts";
 
-const USAGE = `usage: npm run vectors:generate -- --seed=N --per-row=K (--out=FILE | --check) [--only=NAME]
+const USAGE = `usage: npm run vectors:generate -- [--seed=N] [--per-row=K] [--only=NAME] (--out=FILE | --check)
+       npm run vectors:generate -- --sets [--only=NAME]
   Records instruction vectors on this processor (x86-64 Linux, gcc): K of every row of the instruction table.
   --out=FILE     write them; compressed if FILE ends in .gz
-  --check        run each on the engine at once instead (--engine=NAME, --show=N)
+  --check        run them at once instead (--engine=interpreter|translator|both, --show=N of each row)
   --only=NAME    only rows of this mnemonic, operation or CPUID feature
+  --sets         write the files in test/vectors/data again, or the one called NAME
 `;
 
 /** Compares vectors as they come. */
@@ -57,8 +68,54 @@ function obstacleText(obstacles: Obstacles): string {
   return [...obstacles].map(([reason, times]) => `  left out ${times}: ${reason}\n`).join("");
 }
 
-/** The exit status: 1 if a check found a difference. */
-export async function main(args: readonly string[]): Promise<number> {
+function rowsNamed(only: string | undefined): ParsedRow[] {
+  const rows = recordableRows().filter(({ row }) => {
+    if (only === undefined) return true;
+    return [row.feature, row.mnemonic, row.op, rowName(row)].includes(only);
+  });
+  if (rows.length === 0) {
+    throw new VmmError(
+      "ERR_BAD_OPTION",
+      `--only=${only}: no row that can be recorded is called so`,
+    );
+  }
+  return rows;
+}
+
+async function record(host: NativeHost, options: GeneratorOptions, path: string): Promise<void> {
+  const obstacles: Obstacles = new Map();
+  const lines: string[] = [];
+  for await (const vectors of generate(host, options, obstacles)) {
+    for (const vector of vectors) lines.push(formatVector(vector));
+  }
+  writeLines(path, lines);
+  process.stdout.write(`${obstacleText(obstacles)}${path}: ${lines.length} vectors\n`);
+}
+
+async function recordSets(host: NativeHost, only: string | undefined): Promise<void> {
+  for (const set of VECTOR_SETS) {
+    if (only !== undefined && only !== set.name) continue;
+    await record(host, { ...set, rows: rowsOf(set) }, setPath(set));
+  }
+}
+
+async function check(
+  host: NativeHost,
+  options: GeneratorOptions,
+  engines: readonly EngineName[],
+  show: number,
+): Promise<number> {
+  const checkers = engines.map((engine) => new Checker(new VectorMachine(engine), show));
+  const obstacles: Obstacles = new Map();
+  for await (const vectors of generate(host, options, obstacles)) {
+    for (const vector of vectors) for (const checker of checkers) checker.check(vector);
+  }
+  process.stdout.write(obstacleText(obstacles));
+  for (const checker of checkers) process.stdout.write(checker.summary());
+  return checkers.every(({ failed }) => failed === 0) ? 0 : 1;
+}
+
+async function run(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -66,42 +123,42 @@ export async function main(args: readonly string[]): Promise<number> {
       "per-row": { type: "string", default: "40" },
       out: { type: "string" },
       only: { type: "string" },
+      sets: { type: "boolean", default: false },
       check: { type: "boolean", default: false },
       engine: { type: "string", default: "interpreter" },
       show: { type: "string", default: "2" },
     },
   });
-  if (values.out === undefined && !values.check) {
+  if (values.out === undefined && !values.check && !values.sets) {
     process.stderr.write(USAGE);
     return 2;
   }
+  const engines = enginesNamed(values.engine);
   const host = new NativeHost();
-  const checker = values.check
-    ? new Checker(new VectorMachine(enginesNamed(values.engine)[0]!), Number(values.show))
-    : undefined;
-  const obstacles: Obstacles = new Map();
-  const lines: string[] = [];
-  const options = {
-    seed: Number(values.seed),
-    perRow: Number(values["per-row"]),
-    only: values.only,
-  };
   try {
-    for await (const vectors of generate(host, options, obstacles)) {
-      for (const vector of vectors) {
-        if (checker !== undefined) checker.check(vector);
-        else lines.push(formatVector(vector));
-      }
+    if (values.sets) {
+      await recordSets(host, values.only);
+      return 0;
     }
+    const options = {
+      seed: Number(values.seed),
+      perRow: Number(values["per-row"]),
+      rows: rowsNamed(values.only),
+    };
+    if (values.check) return await check(host, options, engines, Number(values.show));
+    await record(host, options, values.out!);
+    return 0;
   } finally {
     host.stop();
   }
-  process.stdout.write(obstacleText(obstacles));
-  if (checker !== undefined) {
-    process.stdout.write(checker.summary());
-    return checker.failed === 0 ? 0 : 1;
+}
+
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await run(args);
+  } catch (cause) {
+    if (!(cause instanceof VmmError)) throw cause;
+    process.stderr.write(`vectors:generate: ${cause.message}\n`);
+    return 2;
   }
-  writeLines(values.out!, lines);
-  process.stdout.write(`${lines.length} vectors\n`);
-  return 0;
 }

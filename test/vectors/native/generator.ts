@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Vectors of every row of the instruction table that user code may run, recorded on the host: each row in all
 // its shapes in turn, with new operands each time. The same seed makes the same scenarios.
-import { ISA_ROWS, PARSED_ROWS, type ParsedRow } from "../../../src/cpu/isa/table.ts";
+
+import type { IsaRow } from "../../../src/cpu/isa/row.ts";
+import { PARSED_ROWS, type ParsedRow } from "../../../src/cpu/isa/table.ts";
 import { SeededRandom } from "../../support/random.ts";
 import { completeShape, enumerateShapes, existsIn, randomShape, type Shape } from "../choices.ts";
 import { icedMnemonic } from "../decoding/iced.ts";
@@ -18,8 +20,7 @@ export interface GeneratorOptions {
   readonly seed: number;
   /** Vectors to try for each row; some come to nothing. */
   readonly perRow: number;
-  /** Rows to take: by family (the name of the row's file in src/cpu/isa), feature or mnemonic. */
-  readonly only: string | undefined;
+  readonly rows: readonly ParsedRow[];
 }
 
 /** How often something was left out, by reason. */
@@ -30,12 +31,25 @@ const MAX_LENGTH = 15;
 /** Shapes that no encoding has are drawn again, so often. */
 const ATTEMPTS = 20;
 
-export function rowsFor(only: string | undefined): ParsedRow[] {
-  return PARSED_ROWS.filter((parsed) => {
-    const { row } = parsed;
-    if (!existsIn(parsed, 64) || SKIPPED[row.mnemonic] !== undefined) return false;
-    return only === undefined || row.feature === only || row.mnemonic === only || row.op === only;
-  });
+/** Rows that can be recorded at all: of 64-bit code, and with an outcome that a vector can state. */
+export function recordableRows(): ParsedRow[] {
+  return PARSED_ROWS.filter(
+    (parsed) => existsIn(parsed, 64) && SKIPPED[parsed.row.mnemonic] === undefined,
+  );
+}
+
+/** What vectors of a row are called, before their number. */
+export function rowName({ mnemonic, operands, encoding }: IsaRow): string {
+  return `${mnemonic} ${operands} (${encoding})`;
+}
+
+/** Each row draws from a generator of its own, so that new rows leave the vectors of others alone. */
+function rowSeed(seed: number, row: IsaRow): number {
+  let hash = seed | 0;
+  for (const character of rowName(row)) {
+    hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
+  }
+  return hash;
 }
 
 /** The instruction's bytes mean what the row says, to a disassembler that has never seen our table. */
@@ -47,6 +61,7 @@ function isUnderstood(choice: Choice, code: Uint8Array): boolean {
     operandSize: operandSize(choice),
     addressSize: addressSize(choice),
     isMemory: choice.memory !== undefined,
+    w: choice.w,
   });
   if (mnemonic === name) return true;
   // LOCK where it must not be is #UD, on which everybody agrees; reserved NOPs have many names.
@@ -104,16 +119,13 @@ export async function* generate(
   options: GeneratorOptions,
   obstacles: Obstacles,
 ): AsyncGenerator<Vector[]> {
-  const rows = rowsFor(options.only);
-  const random = new SeededRandom(options.seed);
-  const generators = rows.map(
-    (parsed) => new RowGenerator(parsed, new SeededRandom(random.next()), obstacles),
-  );
+  const generators = options.rows.map((parsed) => {
+    const random = new SeededRandom(rowSeed(options.seed, parsed.row));
+    return new RowGenerator(parsed, random, obstacles);
+  });
   let made = 0;
-  const nameOf = ({ choice }: Scenario) => {
-    const { row } = choice.parsed;
-    return `${row.mnemonic} ${row.operands} (${row.encoding}) ${options.seed}.${made++}`;
-  };
+  const nameOf = ({ choice }: Scenario) =>
+    `${rowName(choice.parsed.row)} ${options.seed}.${made++}`;
   for (let round = 0; round < options.perRow; ) {
     // Few changes of layout: each costs system calls here and page-table work in every run.
     const layout = LAYOUTS[Math.floor(round / ROUNDS_PER_LAYOUT) % LAYOUTS.length]!;
@@ -136,10 +148,3 @@ export async function* generate(
 }
 
 const ROUNDS_PER_LAYOUT = 4;
-
-/** Rows that are never recorded, by mnemonic. */
-export function skippedMnemonics(): string[] {
-  return [...new Set(ISA_ROWS.map(({ mnemonic }) => mnemonic))].filter(
-    (mnemonic) => SKIPPED[mnemonic] !== undefined,
-  );
-}

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Scenarios in, vectors out: runs them on the host and writes down what it did.
-import { undefinedFlags } from "../../../src/cpu/isa/undefined-flags.ts";
+import { undefinedConditions, undefinedFlags } from "../../../src/cpu/isa/undefined-flags.ts";
 import { FIELD_BY_NAME } from "../snapshot.ts";
 import type { MemoryPiece, Vector, VectorException } from "../vector.ts";
 import { type Layout, PAGE, pagesOf } from "./layouts.ts";
 import type { NativeAnswer, NativeHost, NativeRequest } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";
 import { outcomeObstacle } from "./skip-list.ts";
+import { inexactBits, type UndefinedBits } from "./tolerance.ts";
 
 const HAS_ERROR_CODE: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17]);
 const RFLAGS = FIELD_BY_NAME.get("rflags")!;
+const FSW = FIELD_BY_NAME.get("fsw")!;
 
 /** A recorded vector, or the reason why there is none. */
 export type Recording = { readonly vector: Vector } | { readonly obstacle: string };
@@ -27,7 +29,9 @@ export async function record(
     const answer = answers[index]!;
     const obstacle = outcomeObstacle(scenario, answer);
     if (obstacle !== undefined) return { obstacle };
-    return { vector: vectorOf(scenario, answer, nameOf(scenario)) };
+    const undefinedBits = undefinedOf(scenario, answer);
+    if (undefinedBits === undefined) return { obstacle: "an error of a unit would carry far" };
+    return { vector: { ...vectorOf(scenario, answer), name: nameOf(scenario), undefinedBits } };
   });
 }
 
@@ -42,19 +46,42 @@ function requestFor(scenario: Scenario): NativeRequest {
   };
 }
 
-function vectorOf(scenario: Scenario, answer: NativeAnswer, name: string): Vector {
-  const { code, registers, memory, choice, shift } = scenario;
-  const exception = exceptionOf(answer);
-  // A fault comes before any flag is touched, so that nothing about it is undefined.
-  const mask = exception === undefined ? undefinedFlags(choice.parsed.row, shift) : 0;
+function vectorOf(
+  scenario: Scenario,
+  answer: NativeAnswer,
+): Omit<Vector, "name" | "undefinedBits"> {
+  const { code, registers, memory } = scenario;
   return {
-    name,
     code,
     initial: { registers, memory },
     final: { registers: answer.registers, memory: changedBytes(scenario, answer.changes) },
-    exception,
-    undefinedBits: mask === 0 ? [] : [{ field: RFLAGS, mask: BigInt(mask) }],
+    exception: exceptionOf(answer),
   };
+}
+
+/** A fault comes before any flag is touched, so that nothing about it is undefined. */
+function undefinedOf(
+  { choice, shift }: Scenario,
+  { trap, registers }: NativeAnswer,
+): UndefinedBits | undefined {
+  if (trap !== undefined) return [];
+  const { row } = choice.parsed;
+  const bits: UndefinedBits = [
+    { field: RFLAGS, mask: BigInt(undefinedFlags(row, shift)) },
+    { field: FSW, mask: BigInt(undefinedConditions(row)) },
+  ];
+  const inexact = inexactBits(row, registers);
+  return inexact === undefined
+    ? undefined
+    : merged([...bits, ...inexact]).filter(({ mask }) => mask !== 0n);
+}
+
+/** One entry for each register. */
+function merged(bits: UndefinedBits): UndefinedBits {
+  return [...new Set(bits.map(({ field }) => field))].map((field) => ({
+    field,
+    mask: bits.reduce((mask, each) => (each.field === field ? mask | each.mask : mask), 0n),
+  }));
 }
 
 export function exceptionOf({ trap }: NativeAnswer): VectorException | undefined {

@@ -373,7 +373,8 @@ class ScenarioBuilder {
     const kinds = operands.map(({ where }) => where as string);
     const hasVectors =
       kinds.some((kind) => IN_VECTOR_REGISTER.has(kind)) || kinds.includes("named");
-    const hasX87 = row.feature === "X87" || kinds.some((kind) => IN_X87_REGISTER.has(kind));
+    // FISTTP came with SSE3.
+    const hasX87 = row.mnemonic.startsWith("f") || kinds.some((kind) => IN_X87_REGISTER.has(kind));
     const hasNeither = !hasVectors && !hasX87;
     if (hasVectors || hasNeither) this.#vectorRegisters(hasNeither);
     if (hasX87 || hasNeither) this.#x87State();

@@ -4,6 +4,7 @@
 // outcomes that an instruction leaves open or that the operating system has a hand in.
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
 import { operandSize } from "../encoder.ts";
+import { FIELD_BY_NAME } from "../snapshot.ts";
 import { type Layout, PAGE } from "./layouts.ts";
 import type { NativeAnswer } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";
@@ -69,10 +70,10 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
       choice.w === 1 && choice.parsed.operands.some(({ width }) => width === "p"),
   },
   {
-    reason: "where a far pointer goes on behind the last 32-bit address is not documented",
+    reason: "where operands in parts go on behind the last 32-bit address is not documented",
     applies: ({ choice, effective }) =>
       choice.prefixes.includes(0x67) &&
-      choice.parsed.operands.some(({ width }) => width === "p") &&
+      choice.parsed.operands.some(({ width }) => width === "p" || width === "t") &&
       effective !== undefined &&
       effective > 0xffff_fff0n,
   },
@@ -120,6 +121,10 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
       shift !== undefined && isResultUndefined(choice.parsed.row, shift),
   },
   {
+    reason: "CVTPI2PS with a memory operand enters MMX state on Intel alone",
+    applies: ({ choice }) => choice.parsed.row.op === "cvtpi2ps" && choice.memory !== undefined,
+  },
+  {
     reason: "BSWAP of 16 bits is undefined",
     applies: ({ choice }) => choice.parsed.row.mnemonic === "bswap" && operandSize(choice) === 2,
   },
@@ -141,7 +146,15 @@ function isMapped({ data, stack }: Layout, address: bigint): boolean {
   return isIn(data, 2n * PAGE) || isIn(stack, PAGE);
 }
 
+const STATUS_C1 = 0x200n;
+const STATUS_ES = 0x80n;
+const FSW = FIELD_BY_NAME.get("fsw")!;
+
 const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
+  {
+    reason: "AMD is in MMX state already when the store of MASKMOVQ faults",
+    applies: ({ choice }, { trap }) => choice.parsed.row.op === "mmxMaskmovq" && trap !== undefined,
+  },
   {
     reason: "it left 64-bit code",
     applies: (_scenario, { hasLeft }) => hasLeft,
@@ -186,6 +199,24 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
     reason: "loads of other selectors than null read the kernel's descriptor table",
     applies: ({ choice }, { trap }) =>
       /^(popSegment|loadFarPointer)$/.test(choice.parsed.row.op) && trap === undefined,
+  },
+  {
+    reason:
+      "AMD sets C0, C2 and C3 although a comparison's exception is not masked, Intel does not",
+    applies: ({ choice, registers: before }, { registers }) =>
+      /^f(com|tst)$/.test(choice.parsed.row.op) &&
+      (registers.read(FSW) & STATUS_ES) !== 0n &&
+      (before.read(FSW) & STATUS_ES) === 0n,
+  },
+  {
+    reason: "FCOMI and its kin clear C1 on Intel, and leave it on AMD",
+    applies: ({ choice, registers }) =>
+      /^fu?comip?$/.test(choice.parsed.row.mnemonic) && (registers.read(FSW) & STATUS_C1) !== 0n,
+  },
+  {
+    reason: "which byte of a whole state faults first is the processor's choice",
+    applies: ({ choice }, { trap }) =>
+      /^(fldenv|frstor|fxrstor)/.test(choice.parsed.row.mnemonic) && trap?.vector === 14,
   },
   {
     reason: "BSF and BSR of zero leave their destination undefined",
