@@ -4,7 +4,7 @@
 // outcomes that an instruction leaves open or that the operating system has a hand in.
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
 import { operandSize } from "../encoder.ts";
-import { FIELD_BY_NAME } from "../snapshot.ts";
+import { FIELD_BY_NAME, FSW_AT, FTW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
 import { type Layout, PAGE } from "./layouts.ts";
 import type { NativeAnswer } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";
@@ -35,10 +35,6 @@ export const SKIPPED: Readonly<Record<string, string>> = {
   verw: "reads the kernel's descriptor table, and flushes buffers",
   clac: "AMD: #GP where Intel has #UD",
   stac: "AMD: #GP where Intel has #UD",
-  fnstenv: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fnsave: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fxsave: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fxsave64: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
   xsave: "its layout is the host's",
   xsave64: "its layout is the host's",
   xsavec: "its layout is the host's",
@@ -146,6 +142,14 @@ const STATUS_C1 = 0x200n;
 const STATUS_ES = 0x80n;
 const FSW = FIELD_BY_NAME.get("fsw")!;
 
+/** Misaligned SSE operands raise #AC instead of #GP. */
+const MXCSR_MM = 1 << 17;
+
+/** TOP is zero and no register is empty. */
+function isInMmxOperation({ view, bytes }: Snapshot): boolean {
+  return (view.getUint16(FSW_AT, true) & 0x3800) === 0 && bytes[FTW_AT] === 0xff;
+}
+
 const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "it left 64-bit code",
@@ -201,6 +205,55 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
       (before.read(FSW) & STATUS_ES) === 0n,
   },
   {
+    reason: "CVTPI2PS from memory is an MMX instruction to Intel, and none to AMD",
+    applies: ({ choice, registers }, { registers: after }) =>
+      choice.parsed.row.op === "cvtpi2ps" &&
+      choice.memory !== undefined &&
+      (!isInMmxOperation(registers) || (after.read(FSW) & STATUS_ES) !== 0n),
+  },
+  {
+    reason: "MASKMOVQ enters MMX operation before it faults on AMD, which nobody documents",
+    applies: ({ choice, registers }, { trap }) =>
+      choice.parsed.row.mnemonic === "maskmovq" &&
+      trap !== undefined &&
+      !isInMmxOperation(registers),
+  },
+  {
+    reason: "MXCSR and its mask have a bit 17 on AMD",
+    applies: ({ choice }, { registers, trap }) =>
+      (registers.view.getUint32(MXCSR_AT, true) & MXCSR_MM) !== 0 ||
+      (choice.parsed.row.op === "fxsave" && trap === undefined),
+  },
+  {
+    reason:
+      "whether 16 bytes must be aligned to more than 8 with RFLAGS.AC is the processor's choice",
+    applies: ({ hasVectors, registers, operand }, { trap }) =>
+      hasVectors &&
+      trap?.vector === 17 &&
+      (registers.flags & FLAG_AC) !== 0 &&
+      operand !== undefined &&
+      (operand & 7n) === 0n,
+  },
+  {
+    reason: "whether FXSAVE and FXRSTOR raise #AC or #GP is the processor's choice",
+    applies: ({ choice }, { trap }) => choice.parsed.row.feature === "FXSR" && trap?.vector === 17,
+  },
+  {
+    reason: "which alignment MASKMOVDQU has is not documented",
+    applies: ({ choice, registers }, { trap }) =>
+      /^v?maskmovdqu$/.test(choice.parsed.row.mnemonic) &&
+      trap !== undefined &&
+      (registers.flags & FLAG_AC) !== 0,
+  },
+  {
+    reason: "where operands in parts go on behind the last 32-bit address is not documented",
+    applies: ({ choice, registers }, { trap }) =>
+      /^v?maskmov(q|dqu)$/.test(choice.parsed.row.mnemonic) &&
+      trap !== undefined &&
+      choice.prefixes.includes(0x67) &&
+      BigInt.asUintN(32, registers.gpr(RDI)) > 0xffff_fff0n,
+  },
+  {
     reason: "FCOMI and its kin clear C1 on Intel, and leave it on AMD",
     applies: ({ choice, registers }) =>
       /^fu?comip?$/.test(choice.parsed.row.mnemonic) && (registers.read(FSW) & STATUS_C1) !== 0n,
@@ -208,7 +261,8 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "which byte of a whole state faults first is the processor's choice",
     applies: ({ choice }, { trap }) =>
-      /^(fldenv|frstor|fxrstor)/.test(choice.parsed.row.mnemonic) && trap?.vector === 14,
+      /^(fldenv|fnstenv|frstor|fnsave|fxsave|fxrstor)/.test(choice.parsed.row.mnemonic) &&
+      trap?.vector === 14,
   },
   {
     reason: "BSF and BSR of zero leave their destination undefined",
