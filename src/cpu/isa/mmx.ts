@@ -66,8 +66,10 @@ const LOW_UNPACKS: readonly IsaRow[] = [
 ];
 
 const MOVES: readonly IsaRow[] = [
-  row("movd", "P,Ey", "NP 0F 6E", "mmxMovdLoad"),
-  row("movd", "Ey,P", "NP 0F 7E", "mmxMovdStore"),
+  row("movd", "P,Ed", "NP 0F 6E", "mmxMovdLoad"),
+  row("movq", "P,Eq", "NP REX.W 0F 6E", "mmxMovdLoad"),
+  row("movd", "Ed,P", "NP 0F 7E", "mmxMovdStore"),
+  row("movq", "Eq,P", "NP REX.W 0F 7E", "mmxMovdStore"),
   row("movq", "P,Qq", "NP 0F 6F", "mmxMovqLoad"),
   row("movq", "Qq,P", "NP 0F 7F", "mmxMovqStore"),
   row("emms", "", "NP 0F 77", "emms"),

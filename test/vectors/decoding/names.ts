@@ -8,6 +8,8 @@ export interface Sizes {
   readonly operandSize: number;
   readonly addressSize: number;
   readonly isMemory: boolean;
+  /** REX.W or VEX.W. */
+  readonly w: number;
 }
 
 type Names = Readonly<Record<number, string>>;
@@ -38,6 +40,12 @@ const BY_OPERAND_SIZE: Readonly<Record<string, Names>> = {
   sysexit: { 2: "sysexit", 4: "sysexit", 8: "sysexitq" },
 };
 
+/** By REX.W. */
+const WIDE: Readonly<Record<string, string>> = {
+  pcmpestri: "pcmpestri64",
+  pcmpestrm: "pcmpestrm64",
+};
+
 const BY_ADDRESS_SIZE: Readonly<Record<string, Names>> = {
   jrcxz: { 2: "jcxz", 4: "jecxz", 8: "jrcxz" },
 };
@@ -61,6 +69,7 @@ export function icedNameOf({ row, match }: ParsedRow, sizes: Sizes): string {
   const name = row.mnemonic;
   // SHL by its second group digit is called SAL.
   if (name === "shl" && match.reg === 6) return "sal";
+  if (sizes.w === 1 && WIDE[name] !== undefined) return WIDE[name];
   return (
     BY_OPERAND_SIZE[name]?.[sizes.operandSize] ??
     BY_ADDRESS_SIZE[name]?.[sizes.addressSize] ??

@@ -61,6 +61,7 @@ function isUnderstood(choice: Choice, code: Uint8Array): boolean {
     operandSize: operandSize(choice),
     addressSize: addressSize(choice),
     isMemory: choice.memory !== undefined,
+    w: choice.w,
   });
   if (mnemonic === name) return true;
   // LOCK where it must not be is #UD, on which everybody agrees; reserved NOPs have many names.
