@@ -4,6 +4,7 @@
 
 import type { IsaRow } from "../../../src/cpu/isa/row.ts";
 import { PARSED_ROWS, type ParsedRow } from "../../../src/cpu/isa/table.ts";
+import { processorModel } from "../../../src/cpu/model.ts";
 import { SeededRandom } from "../../support/random.ts";
 import { completeShape, enumerateShapes, existsIn, randomShape, type Shape } from "../choices.ts";
 import { icedMnemonic } from "../decoding/iced.ts";
@@ -31,11 +32,14 @@ const MAX_LENGTH = 15;
 /** Shapes that no encoding has are drawn again, so often. */
 const ATTEMPTS = 20;
 
-/** Rows that can be recorded at all: of 64-bit code, and with an outcome that a vector can state. */
+/** Rows that can be recorded at all: of 64-bit code and our processor, with an outcome that a vector can state. */
 export function recordableRows(): ParsedRow[] {
-  return PARSED_ROWS.filter(
-    (parsed) => existsIn(parsed, 64) && SKIPPED[parsed.row.mnemonic] === undefined,
-  );
+  const { features } = processorModel();
+  return PARSED_ROWS.filter((parsed) => {
+    const { mnemonic, feature } = parsed.row;
+    const isThere = feature === undefined || features.has(feature);
+    return isThere && existsIn(parsed, 64) && SKIPPED[mnemonic] === undefined;
+  });
 }
 
 /** What vectors of a row are called, before their number. */
