@@ -15,7 +15,7 @@ import { LAYOUTS, type Layout } from "./layouts.ts";
 import type { NativeHost } from "./native-host.ts";
 import { record } from "./recorder.ts";
 import { buildScenario, type Scenario } from "./scenario.ts";
-import { encodingObstacle, SKIPPED } from "./skip-list.ts";
+import { encodingObstacle, rowName, rowObstacle } from "./skip-list.ts";
 
 export interface GeneratorOptions {
   readonly seed: number;
@@ -36,15 +36,11 @@ const ATTEMPTS = 20;
 export function recordableRows(): ParsedRow[] {
   const { features } = processorModel();
   return PARSED_ROWS.filter((parsed) => {
-    const { mnemonic, feature } = parsed.row;
+    const { row } = parsed;
+    const { feature } = row;
     const isThere = feature === undefined || features.has(feature);
-    return isThere && existsIn(parsed, 64) && SKIPPED[mnemonic] === undefined;
+    return isThere && existsIn(parsed, 64) && rowObstacle(row) === undefined;
   });
-}
-
-/** What vectors of a row are called, before their number. */
-export function rowName({ mnemonic, operands, encoding }: IsaRow): string {
-  return `${mnemonic} ${operands} (${encoding})`;
 }
 
 /** Each row draws from a generator of its own, so that new rows leave the vectors of others alone. */

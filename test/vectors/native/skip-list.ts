@@ -2,6 +2,7 @@
 // What is not recorded on the host, and why. Three lists: instructions whose outcome depends on more than a
 // vector says; encodings on which the makers of processors differ, where ours follows Intel's manual; and
 // outcomes that an instruction leaves open or that the operating system has a hand in.
+import type { IsaRow } from "../../../src/cpu/isa/row.ts";
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
 import { operandSize } from "../encoder.ts";
 import { FIELD_BY_NAME, FSW_AT, FTW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
@@ -9,13 +10,14 @@ import { type Layout, PAGE } from "./layouts.ts";
 import type { NativeAnswer } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** By mnemonic. */
-export const SKIPPED: Readonly<Record<string, string>> = {
+/** By mnemonic, or by a row's name. */
+const SKIPPED: Readonly<Record<string, string>> = {
   syscall: "calls the host's kernel",
   sysenter: "calls the host's kernel, or is #UD on AMD",
   sysexit: "#UD in long mode on AMD",
   sysret: "AMD and Intel check in different orders",
   int1: "its #DB cannot be told from the harness's single step",
+  "nop Ev (0F 0D)": "PREFETCHW's register forms are NOPs on Intel and undefined on AMD",
   cpuid: "says what the host is",
   rdtsc: "says what time it is",
   rdtscp: "says what time it is, and where",
@@ -46,6 +48,16 @@ export const SKIPPED: Readonly<Record<string, string>> = {
   xrstor64: "its layout is the host's",
 };
 
+/** What vectors of a row are called, before their number. */
+export function rowName({ mnemonic, operands, encoding }: IsaRow): string {
+  return `${mnemonic} ${operands} (${encoding})`;
+}
+
+/** Why nothing of a row is recorded; undefined if something is. */
+export function rowObstacle(row: IsaRow): string | undefined {
+  return SKIPPED[row.mnemonic] ?? SKIPPED[rowName(row)];
+}
+
 /** Where canonical addresses go on, less the largest operand. */
 const UPPER_HALF = 0xffff_8000_0000_0000n - 64n;
 
@@ -58,7 +70,10 @@ interface Rule<T extends unknown[]> {
 const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
   {
     reason: "AMD lets 66 shorten near branches in 64-bit mode, Intel ignores it",
-    applies: ({ choice }) => choice.parsed.row.size === "f64" && choice.prefixes.includes(0x66),
+    applies: ({ choice }) =>
+      choice.parsed.row.size === "f64" &&
+      choice.parsed.row.ends === "branch" &&
+      choice.prefixes.includes(0x66),
   },
   {
     reason: "AMD has no far pointers with 64-bit offsets",
@@ -87,11 +102,6 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
   {
     reason: "a null selector clears the base of FS and GS on Intel alone",
     applies: ({ choice }) => choice.parsed.row.op === "movToSegment" && (choice.reg & 7) >= 4,
-  },
-  {
-    reason: "PREFETCH's register forms are NOPs on Intel and undefined on AMD",
-    applies: ({ choice }) =>
-      choice.parsed.row.encoding.startsWith("0F 0D") && choice.memory === undefined,
   },
   {
     reason:
