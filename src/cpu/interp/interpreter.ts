@@ -243,7 +243,8 @@ export class Interpreter {
     if (linked !== 0) return this.#pay(linked);
     if (cpu.is64 && s[RIP + 1]! >> 15 !== s[RIP + 1]! >> 31) this.#leaveCanonical(p, distance);
     s[CURRENT] = 0;
-    if (((from ^ lo) & -4096) !== 0 || s[BLOCK] === SCRATCH || !cpu.isFlat) return this.#enter();
+    const canLink = ((from ^ lo) & -4096) === 0 && s[BLOCK] !== SCRATCH && cpu.isFlat;
+    if (!canLink || s[REMAINING]! <= 0) return this.#enter();
     const flushes = cpu.cache.flushes;
     const block = this.#builder.block();
     // Building may have emptied the cache, and this record with it.
