@@ -32,6 +32,7 @@ const ERRNO: Readonly<Record<VmmErrorCode, number>> = {
   ERR_NO_SPACE: 28, // ENOSPC
   ERR_VM_STATE: 37, // EALREADY
   ERR_UNSUPPORTED: 45, // EOPNOTSUPP
+  ERR_TIMEOUT: 60, // ETIMEDOUT
   ERR_INTERNAL: 14, // EFAULT
 };
 

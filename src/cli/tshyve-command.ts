@@ -9,6 +9,7 @@ import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
 import { DEMO, demo } from "./demo-command.ts";
 import { UsageError } from "./getopt.ts";
 import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
+import { RUN, run } from "./run-command.ts";
 import { type Command, type CommandFrame, runCommand } from "./run-main.ts";
 
 export const TSHYVE: CommandFrame = {
@@ -26,6 +27,7 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
   tshyve bhyve ...            run a loaded VM on this terminal
   tshyve bhyvectl ...         inspect, change or destroy a VM
   tshyve backtrace ...        who called whom in a VM's kernel
+  tshyve run ...              load, run and judge a guest in one process, for CI
   tshyve demo                 play all this with a small guest that comes along
 
 "tshyve command --help" tells more of each.
@@ -70,6 +72,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   bhyve: (argv) => runCommand(BHYVE, bhyve, argv),
   backtrace: (argv) => runCommand(BACKTRACE, backtrace, argv),
   bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
+  run: (argv) => runCommand(RUN, run, argv),
   demo: (argv) => runCommand(DEMO, demo, argv),
 };
 

@@ -63,6 +63,7 @@ export class Vcpu {
   readonly cpu: Cpu;
   /** Undefined while everything is interpreted. */
   readonly translation: TranslationEngine | undefined;
+  readonly #builder: BlockBuilder;
   readonly #interpreter: Interpreter;
 
   /** Over the state that the memory's head holds: a loaded kernel's, a saved VM's, or zeros to be reset. */
@@ -74,7 +75,8 @@ export class Vcpu {
   ) {
     this.cpu = new Cpu(memory, ports, model);
     const { cpu } = this;
-    this.#interpreter = new Interpreter(cpu, new BlockBuilder(cpu));
+    this.#builder = new BlockBuilder(cpu);
+    this.#interpreter = new Interpreter(cpu, this.#builder);
     this.translation = translationFor(options, cpu, this.#interpreter);
     if (this.translation !== undefined) this.#interpreter.use(this.translation);
     cpu.mem.onMmio = () => cpu.breakAfterCurrent();
@@ -122,6 +124,20 @@ export class Vcpu {
   /** `run` is to return as soon as the instruction in execution is done. */
   stop(): void {
     this.cpu.exit ??= BOGUS;
+  }
+
+  /**
+   * Replaces the debugger's breakpoints, linear addresses: `run` returns a debug exit in front of the instruction
+   * at one. It does not for the instruction that {@link passBreakpoint} was called at.
+   */
+  setBreakpoints(addresses: Iterable<bigint>): void {
+    this.cpu.breakpoints.set(addresses);
+    this.cpu.cache.flush();
+  }
+
+  /** Goes on from here, whether or not there is a breakpoint. */
+  passBreakpoint(): void {
+    this.cpu.breakpoints.pass(this.retired);
   }
 
   /** Gives an IN its value, unsigned, of the exit's size. */
@@ -194,6 +210,10 @@ export class Vcpu {
     const hits = (s[DR7]! & 0xff) === 0 ? 0 : codeBreakpoints(cpu);
     if (hits !== 0) {
       raiseDebug(cpu, hits);
+      return;
+    }
+    if (this.#builder.isAtBreakpoint()) {
+      cpu.exit ??= { kind: "debug" };
       return;
     }
     const isTrapped = (s[FLAGS]! & FLAG_TF) !== 0;

@@ -16,6 +16,7 @@ import {
   checkVmName,
   type Lease,
   type Registry,
+  refuseUnload,
   type VmImage,
   type VmRecord,
   type VmStage,
@@ -62,13 +63,7 @@ export class DirectoryRegistry implements Registry {
 
   unload(): void {
     if (!this.isLoaded()) return;
-    const names = this.list();
-    if (names.length > 0) {
-      throw new VmmError(
-        "ERR_VM_BUSY",
-        `can't unload vmm: ${names.length === 1 ? "a VM exists" : `${names.length} VMs exist`} (${names.join(", ")}); destroy with bhyvectl --destroy first`,
-      );
-    }
+    refuseUnload(this.list());
     attempt(`remove ${this.directory}`, () => fs.rmdirSync(this.directory));
   }
 

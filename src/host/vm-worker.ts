@@ -9,7 +9,7 @@ import {
 } from "node:worker_threads";
 import { VmmError } from "../base/errors.ts";
 import { Config } from "../vmm/config.ts";
-import { Machine } from "../vmm/machine.ts";
+import { Machine, type MachineHost } from "../vmm/machine.ts";
 import { machineConfig } from "../vmm/machine-config.ts";
 import { MachineControl } from "../vmm/machine-control.ts";
 import { remainsOf, restoreNvram } from "../vmm/remains.ts";
@@ -18,7 +18,8 @@ import { ByteChannel } from "./byte-channel.ts";
 import { DirectoryRegistry } from "./directory-registry.ts";
 import { Doorbell } from "./doorbell.ts";
 import { FileByteSource } from "./file-byte-source.ts";
-import { type MachineEnds, makeMachineHost } from "./machine-host.ts";
+import { makeMachineHost } from "./machine-host.ts";
+import { ThreadConsole } from "./thread-console.ts";
 import { openTrace } from "./trace-file.ts";
 import type { FromVm, VmOutcome, VmRequest, VmWorkerData } from "./vm-protocol.ts";
 
@@ -43,8 +44,7 @@ class VmRunner {
     const record = this.#registry.read(name);
     const memory = this.#registry.readImage(name);
     const config = Config.fromJSON(this.#data.config);
-    const ends = this.#ends();
-    const machine = new Machine(machineConfig(config), memory, makeMachineHost(ends));
+    const machine = new Machine(machineConfig(config), memory, this.#makeHost());
     this.#machine = machine;
     this.#control = new MachineControl(machine, {
       block: record.symbols,
@@ -77,18 +77,23 @@ class VmRunner {
     }
   }
 
-  #ends(): MachineEnds {
-    return {
-      name: this.#data.name,
-      console: {
-        input: new ByteChannel(this.#data.console.input),
-        output: new ByteChannel(this.#data.console.output),
-        wakeMain: new Doorbell(this.#data.bells.main),
+  #makeHost(): MachineHost {
+    const { input, output } = this.#data.console;
+    const console = new ThreadConsole({
+      input: new ByteChannel(input),
+      output: new ByteChannel(output),
+      wakeMain: new Doorbell(this.#data.bells.main),
+    });
+    return makeMachineHost({
+      console,
+      wait: (timeoutMs) => this.#bell.wait(timeoutMs),
+      poll: () => {
+        if (!this.#bell.answer()) return;
+        console.poll();
+        this.#pollRequests();
       },
-      bell: this.#bell,
-      poll: () => this.#pollRequests(),
       warn: (message) => this.#say({ type: "warning", message }),
-    };
+    });
   }
 
   #outcome(result: RunResult): VmOutcome {

@@ -30,7 +30,7 @@ export function guestSymbols(
   sources: SymbolSources,
   path: string | undefined,
 ): SymbolTable | undefined {
-  if (path !== undefined) return moved(symbolFile(sources.open(path), path), cpu);
+  if (path !== undefined) return whereItRuns(symbolFile(sources.open(path), path), cpu);
   return (
     fromBlock(cpu, sources) ??
     findKallsyms(cpu.memory.bytes.subarray(RAM_OFFSET, RAM_OFFSET + cpu.memory.ramBytes))
@@ -43,8 +43,8 @@ function symbolFile(source: ByteSource, path: string): SymbolTable {
     : SymbolTable.fromSystemMap(source);
 }
 
-/** To where the kernel runs; as it was linked if that cannot be told (yet). */
-function moved(table: SymbolTable, { s }: Cpu): SymbolTable {
+/** A kernel's own names, moved to where it runs; as it was linked if that cannot be told (yet). */
+export function whereItRuns(table: SymbolTable, { s }: Cpu): SymbolTable {
   const entry = pairToBigInt(s[MSR_LSTAR]!, s[MSR_LSTAR + 1]!);
   const linked = LINUX_SYSCALL_ENTRIES.map((name) => table.addressOf(name)).find(
     (address) => address !== undefined,
