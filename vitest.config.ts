@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

@@ -2,7 +2,7 @@
 // Builds dist/: the library, the commands and the VM's thread, flat, so that they find each other; and the
 // library's type declarations. `--no-types` leaves those out.
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -35,10 +35,23 @@ await build({
   packages: "external",
 });
 for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
+linkCommands();
 if (!process.argv.includes("--no-types")) {
   execFileSync(
     process.execPath,
     [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.types.json"],
     { cwd: root, stdio: "inherit" },
   );
+}
+
+/** In a clone npm links the commands of every package but this one. With these, `npx bhyve` needs no copy of it. */
+function linkCommands() {
+  const modules = lstatSync(`${root}node_modules`, { throwIfNoEntry: false });
+  if (modules?.isDirectory() !== true || process.platform === "win32") return;
+  mkdirSync(`${root}node_modules/.bin`, { recursive: true });
+  for (const name of COMMANDS) {
+    const link = `${root}node_modules/.bin/${name}`;
+    rmSync(link, { force: true });
+    symlinkSync(`../../dist/${name}.js`, link);
+  }
 }

@@ -5,6 +5,7 @@ import { DirectoryRegistry } from "../host/directory-registry.ts";
 import { BHYVE, bhyve } from "./bhyve-command.ts";
 import { BHYVECTL, bhyvectl } from "./bhyvectl-command.ts";
 import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
+import { DEMO, demo } from "./demo-command.ts";
 import { UsageError } from "./getopt.ts";
 import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
 import { type Command, type CommandFrame, runCommand } from "./run-main.ts";
@@ -23,6 +24,7 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
   tshyve linuxload ...        load a Linux kernel into a VM
   tshyve bhyve ...            run a loaded VM on this terminal
   tshyve bhyvectl ...         inspect or destroy a VM
+  tshyve demo                 play all this with a small guest that comes along
 
 "tshyve command --help" tells more of each.
 `,
@@ -65,6 +67,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   linuxload: (argv) => runCommand(LINUXLOAD, linuxload, argv),
   bhyve: (argv) => runCommand(BHYVE, bhyve, argv),
   bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
+  demo: (argv) => runCommand(DEMO, demo, argv),
 };
 
 export function tshyve(argv: readonly string[]): Promise<number> | number {

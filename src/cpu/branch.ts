@@ -3,7 +3,7 @@
 // last: until then RIP is the address of the block's first instruction.
 import { HI } from "../mmu/machine-layout.ts";
 import type { Cpu } from "./cpu.ts";
-import { INFO, INFO_LENGTH_SHIFT, NEXT } from "./decode/record.ts";
+import { IMM, INFO, INFO_FAR_TARGET, INFO_LENGTH_SHIFT, NEXT } from "./decode/record.ts";
 import { CS, RIP, RIP_HIGH_MASK, SEG_LIMIT, SEG_WORDS, SEGMENTS } from "./state-layout.ts";
 import { GP } from "./vectors.ts";
 
@@ -27,9 +27,14 @@ export function ownRip(cpu: Cpu, p: number): number {
   return ripAt(cpu, code[p + NEXT]! - ((code[p + INFO]! >>> INFO_LENGTH_SHIFT) & 15));
 }
 
-/** Target of a relative branch; `displacement` counts from the block's start. */
-export function relativeRip(cpu: Cpu, displacement: number): number {
-  return ripAt(cpu, displacement);
+/** Target of the relative branch at `p`: low half, high half in HI. */
+export function relativeRip(cpu: Cpu, p: number): number {
+  const { s, code } = cpu;
+  const distance = code[p + IMM]!;
+  const lo = ripAt(cpu, distance);
+  // The high half was extended with the wrong sign: it is off by one.
+  if ((code[p + INFO]! & INFO_FAR_TARGET) !== 0) s[HI] = s[HI]! + (distance < 0 ? 1 : -1);
+  return lo;
 }
 
 /** Faults unless a near branch may go there: canonical, or inside CS's limit. */

@@ -114,6 +114,9 @@ export class Cpu {
   /** Traps to raise when the current instruction is done: DR6 bits. */
   pendingDebug = 0;
 
+  /** MXCSR exception flags that the vector instruction in execution has raised; 0 between instructions. */
+  raised = 0;
+
   /** Retired count right behind the instruction whose shadow holds interrupts off; -1 if there is none. */
   shadowAt = -1;
   /** The shadow is MOV SS's: it holds debug traps and NMIs off, too. */

@@ -21,8 +21,10 @@ import {
   SLOTS,
 } from "./decode/record.ts";
 import {
+  CS,
   CURRENT,
   FS,
+  GPR,
   RIP,
   SEG_ACCESS,
   SEG_BASE,
@@ -160,6 +162,26 @@ function isAccessible(access: number, isWrite: boolean): boolean {
   return !isCode || isReadableOrWritable;
 }
 
+/** Linear address of what a general register alone points to, by the instruction's segment and address size. */
+export function registerAddress(
+  cpu: Cpu,
+  p: number,
+  register: number,
+  access: { readonly size: number; readonly isWrite: boolean },
+): number {
+  const { s } = cpu;
+  s[CURRENT] = p;
+  const info = cpu.code[p + INFO]!;
+  const segment = (info >>> INFO_SEGMENT_SHIFT) & 7;
+  const addressBits = (info >>> INFO_ADDRESS_SHIFT) & 3;
+  const at = GPR + 2 * register;
+  const lo = addressBits === 0 ? s[at]! & 0xffff : s[at]!;
+  s[HI] = addressBits === 2 ? s[at + 1]! : 0;
+  if (cpu.is64) return segment >= FS ? addSegmentBase(s, segment, lo) : lo;
+  if (cpu.isFlat && segment < FS && segment !== CS) return lo;
+  return segmentAddress(cpu, segment, lo, access.size, access.isWrite);
+}
+
 /**
  * Linear address of the memory operand moved by a number of bytes, as the bit-test instructions use it:
  * the sum is an effective address, so it wraps and is checked like one.
@@ -185,4 +207,10 @@ export function displacedAddress(
     return segmentAddress(cpu, segment, offset, access.size, access.isWrite);
   }
   return segment >= FS && cpu.is64 ? addSegmentBase(s, segment, lo) : lo;
+}
+
+/** The high half of an address `at`, which lies less than 4 GiB behind (lo, hi). Outside 64-bit mode it wraps. */
+export function highHalfAt(cpu: Cpu, lo: number, hi: number, at: number): number {
+  if (at >>> 0 >= lo >>> 0) return hi;
+  return cpu.is64 ? (hi + 1) | 0 : 0;
 }

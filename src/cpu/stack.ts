@@ -67,6 +67,12 @@ export function poke(cpu: Cpu, delta: number, size: number, lo: number, hi: numb
   else mem.store16(addressLo, addressHi, lo);
 }
 
+/** Faults as {@link poke} would. */
+export function probeStack(cpu: Cpu, delta: number, size: number): void {
+  const lo = stackAddress(cpu, delta, size, true);
+  cpu.mem.probeWrite(lo, cpu.s[HI]!, size);
+}
+
 export function push(cpu: Cpu, size: number, lo: number, hi: number): void {
   poke(cpu, -size, size, lo, hi);
   moveStack(cpu, -size);

@@ -4,8 +4,8 @@
 // Numbers are indexes of int32 words unless they say BYTE. A pair is (low, high). Word 0 is mmu's HI.
 //
 // These are literal constants, not computed from a table, so that the bundler can inline them into the
-// interpreter's switch; test/house/state-layout.test.ts holds STATE_FIELDS against overlap and alignment.
-import { VCPU_STATE_BYTES } from "../mmu/machine-layout.ts";
+// interpreter's switch. It does that for constants that nothing else stands before, so this file imports
+// nothing; state-fields.ts has the table of them.
 
 /** RAX … R15, pairs, in encoding order. */
 export const GPR = 4;
@@ -99,7 +99,7 @@ export const BLOCK = 227;
 /** Linear address of the memory operand that a read-modify-write instruction has opened, pair. */
 export const ADDRESS = 228;
 
-/** x87: control, status (with TOP), tag word (two bits a register), last opcode. */
+/** x87: control, status (with TOP), tags (two bits a register: 11b empty, 00b not), last opcode. */
 export const FPU_CONTROL = 232;
 export const FPU_STATUS = 233;
 export const FPU_TAGS = 234;
@@ -109,8 +109,6 @@ export const FPU_DP = 238; // pair
 export const FPU_CS = 240;
 export const FPU_DS = 241;
 export const MXCSR = 242;
-/** XINUSE as XGETBV(1) shows it, beside what is derived. */
-export const XINUSE = 243;
 
 /** Physical registers R0-R7 of 16 bytes: 8 of significand, 2 of sign and exponent, 6 unused. MMX shares them. */
 export const FPU_REGISTERS = 256;
@@ -119,7 +117,18 @@ export const YMM = 288;
 export const YMM_WORDS = 8;
 /** Four vector registers for operands that come from memory; meaningless between instructions. */
 export const VECTOR_SCRATCH = 416;
-export const STATE_WORDS = 448;
+/** x87 arithmetic on its way (fpu/float80.ts says what the parts are); meaningless between instructions. */
+export const FPU_SCRATCH = 448;
+export const FPU_RESULT = 448;
+export const FPU_SECOND = 452;
+export const FPU_OPERAND = 456;
+export const FPU_X = 460;
+export const FPU_Y = 464;
+export const FPU_EXACT = 468;
+export const FPU_ROUNDED = 470;
+export const FPU_PRODUCT = 473;
+export const FPU_REMAINDER = 477;
+export const STATE_WORDS = 480;
 
 /** BYTE offsets, for byte and word registers and for SIMD views. */
 export const GPR_BYTE = 4 * GPR;
@@ -134,59 +143,3 @@ export const RSP = 4;
 export const RBP = 5;
 export const RSI = 6;
 export const RDI = 7;
-
-/** Name, first word, words: what saved states and the layout test are made from. */
-export const STATE_FIELDS: readonly (readonly [name: string, word: number, words: number])[] = [
-  ["address", ADDRESS, 2],
-  ["gpr", GPR, 32],
-  ["zero", ZERO, 2],
-  ["rip", RIP, 2],
-  ["flags", FLAGS, 1],
-  ["cc", CC_KIND, 5],
-  ["cr0", CR0, 1],
-  ["cr2", CR2, 2],
-  ["cr3", CR3, 2],
-  ["cr4", CR4, 1],
-  ["efer", EFER, 1],
-  ["xcr0", XCR0, 1],
-  ["cpl", CPL, 1],
-  ["dr", DR, 8],
-  ["dr6", DR6, 1],
-  ["dr7", DR7, 1],
-  ["segments", SEGMENTS, 8 * SEG_WORDS],
-  ["gdtr", GDTR_BASE, 3],
-  ["idtrLimit", IDTR_LIMIT, 1],
-  ["idtrBase", IDTR_BASE, 2],
-  ["star", MSR_STAR, 2],
-  ["lstar", MSR_LSTAR, 2],
-  ["cstar", MSR_CSTAR, 2],
-  ["sfmask", MSR_SFMASK, 2],
-  ["kernelGsBase", MSR_KERNEL_GS_BASE, 2],
-  ["sysenterCs", MSR_SYSENTER_CS, 2],
-  ["sysenterEsp", MSR_SYSENTER_ESP, 2],
-  ["sysenterEip", MSR_SYSENTER_EIP, 2],
-  ["tscAux", MSR_TSC_AUX, 2],
-  ["tscAdjust", MSR_TSC_ADJUST, 2],
-  ["pat", MSR_PAT, 2],
-  ["miscEnable", MSR_MISC_ENABLE, 2],
-  ["specCtrl", MSR_SPEC_CTRL, 2],
-  ["mtrrDefType", MSR_MTRR_DEF_TYPE, 2],
-  ["mtrrVariable", MSR_MTRR_VARIABLE, 40],
-  ["mtrrFixed", MSR_MTRR_FIXED, 22],
-  ["tscOffset", TSC_OFFSET, 2],
-  ["activity", ACTIVITY, 1],
-  ["retired", RETIRED, 2],
-  ["ripHighMask", RIP_HIGH_MASK, 1],
-  ["current", CURRENT, 3],
-  ["fpuControl", FPU_CONTROL, 4],
-  ["fpuPointers", FPU_IP, 6],
-  ["mxcsr", MXCSR, 1],
-  ["xinuse", XINUSE, 1],
-  ["fpuRegisters", FPU_REGISTERS, 32],
-  ["ymm", YMM, 16 * YMM_WORDS],
-  ["vectorScratch", VECTOR_SCRATCH, 4 * YMM_WORDS],
-];
-
-/** The block must fit its place in the machine's memory. */
-export const STATE_BYTES: number = 4 * STATE_WORDS;
-if (STATE_BYTES > VCPU_STATE_BYTES) throw new RangeError("vCPU state outgrew its block");

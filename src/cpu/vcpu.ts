@@ -150,7 +150,7 @@ export class Vcpu {
     const { s } = this.cpu;
     s[FLAGS] = s[FLAGS]! & ~FLAG_RF;
     const before = s[REMAINING]!;
-    this.#interpreter.run();
+    if (before > 1) this.#interpreter.run();
     // Nothing ran: the next block is longer than what is left.
     if (s[REMAINING] === before && before < MAX_BLOCK) this.#interpreter.runShort(before);
   }

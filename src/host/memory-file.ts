@@ -9,7 +9,7 @@
 import fs from "node:fs";
 import { crc32 } from "../base/crc32.ts";
 import { VmmError } from "../base/errors.ts";
-import { STATE_FIELDS } from "../cpu/state-layout.ts";
+import { STATE_FIELDS } from "../cpu/state-fields.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
 import { type Extent, extentsOf, isValidExtent, markExtent } from "../vmm/memory-image.ts";
 import { hostError } from "./host-error.ts";

@@ -21,6 +21,11 @@ export interface SymbolHit {
   readonly offset: bigint;
 }
 
+export interface NamedAddress {
+  readonly value: bigint;
+  readonly name: string;
+}
+
 /** Function symbols in order of address. */
 export class SymbolTable {
   readonly #addresses: BigUint64Array;
@@ -36,6 +41,18 @@ export class SymbolTable {
     this.#addresses = addresses;
     this.#sizes = sizes;
     this.#nameOf = nameOf;
+  }
+
+  /** Functions by address and name, in any order; sizes are not known. */
+  static fromNames(functions: readonly NamedAddress[]): SymbolTable {
+    const sorted = [...functions].sort((a, b) =>
+      a.value < b.value ? -1 : a.value > b.value ? 1 : 0,
+    );
+    return new SymbolTable(
+      BigUint64Array.from(sorted, ({ value }) => value),
+      new BigUint64Array(sorted.length),
+      (index) => sorted[index]!.name,
+    );
   }
 
   get count(): number {
@@ -62,6 +79,20 @@ export class SymbolTable {
     const offset = address - start;
     if (size > 0n && offset >= size) return undefined;
     return { name: this.#nameOf(index), offset };
+  }
+
+  /** Address of a function; undefined if there is none of that name. */
+  addressOf(name: string): bigint | undefined {
+    for (let index = 0; index < this.count; index++) {
+      if (this.#nameOf(index) === name) return this.#addresses[index];
+    }
+    return undefined;
+  }
+
+  /** The same functions, each `by` bytes higher (modulo 2^64): a kernel that was moved when it started. */
+  moved(by: bigint): SymbolTable {
+    const addresses = this.#addresses.map((address) => BigInt.asUintN(64, address + by));
+    return new SymbolTable(addresses, this.#sizes, this.#nameOf);
   }
 
   /** The STT_FUNC symbols of a symbol table and its string table, kept by reference. */
@@ -105,19 +136,14 @@ export class SymbolTable {
   /** From a System.map: lines of address, type letter, name. Text symbols (`t`, `T`, `w`, `W`) count. */
   static fromSystemMap(source: ByteSource): SymbolTable {
     const text = new TextDecoder().decode(source.read(0, source.size));
-    const found: { value: bigint; name: string }[] = [];
+    const found: NamedAddress[] = [];
     for (const match of text.matchAll(/^([0-9a-fA-F]{1,16}) [tTwW] (\S+)/gm)) {
       found.push({ value: BigInt(`0x${match[1]}`), name: match[2]! });
     }
     if (found.length === 0) {
       throw new VmmError("ERR_BAD_IMAGE", "the System.map names no text symbol");
     }
-    found.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
-    return new SymbolTable(
-      BigUint64Array.from(found, (f) => f.value),
-      new BigUint64Array(found.length),
-      (index) => found[index]!.name,
-    );
+    return SymbolTable.fromNames(found);
   }
 }
 

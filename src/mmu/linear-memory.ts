@@ -12,7 +12,7 @@ import {
   type MemoryFault,
 } from "./page-fault.ts";
 import { PAGING_NONE, PageWalk, type PagingControl } from "./page-walk.ts";
-import type { PhysicalMemory } from "./physical-memory.ts";
+import { type MmioAccess, PhysicalMemory } from "./physical-memory.ts";
 import { Tlb } from "./tlb.ts";
 import {
   TABLE_SUPERVISOR,
@@ -31,9 +31,14 @@ export interface Watcher {
   /** True if accesses to this page must be seen: it then never enters the TLB. */
   isWatched(lo: number, hi: number): boolean;
   accessed(lo: number, hi: number, size: number, isWrite: boolean): void;
+  /** Faults if an access of 1 to 8 bytes must be aligned and is not: that comes before a page fault. */
+  checkAlignment(lo: number, hi: number, size: number): void;
 }
 
-const NO_WATCHER: Watcher = { isWatched: () => false, accessed() {} };
+const NO_WATCHER: Watcher = { isWatched: () => false, accessed() {}, checkAlignment() {} };
+
+/** For onlookers: page tables in a device's registers read as not present. */
+const NO_DEVICES: MmioAccess = { read: () => 0, write() {} };
 
 /** Result of {@link LinearMemory.translate} for what is neither RAM nor, when reading, ROM. */
 const NOT_RAM = -1;
@@ -66,6 +71,7 @@ export class LinearMemory {
   #isImplicit = false;
   readonly #physical: PhysicalMemory;
   readonly #walk: PageWalk;
+  readonly #onlooker: PageWalk;
   readonly #state: Int32Array;
   readonly #words: Int32Array;
   readonly #pageFlags: Uint8Array;
@@ -84,6 +90,7 @@ export class LinearMemory {
     this.tlb = new Tlb(physical.ram.memory.buffer, TLB_OFFSET, state);
     this.#words = this.tlb.words;
     this.#walk = new PageWalk(physical, this.control);
+    this.#onlooker = new PageWalk(new PhysicalMemory(physical.ram, NO_DEVICES), this.control);
   }
 
   /** Whose rights accesses have: CPL 3, CR4.SMAP, RFLAGS.AC. */
@@ -165,6 +172,31 @@ export class LinearMemory {
     return this.#load64Slow(lo, hi);
   }
 
+  /** 16 bytes into four words of the state from `at` on; faults before it writes any. */
+  load128(lo: number, hi: number, at: number): void {
+    const words = this.#words;
+    const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
+    if (words[entry + TLB_READ] === ((lo + 15) & -4096) && words[entry + TLB_READ + 1] === hi) {
+      const state = this.#state;
+      const { view } = this;
+      const offset = (words[entry + TLB_ADDEND]! + lo) >>> 0;
+      state[at] = view.getInt32(offset, true);
+      state[at + 1] = view.getInt32(offset + 4, true);
+      state[at + 2] = view.getInt32(offset + 8, true);
+      state[at + 3] = view.getInt32(offset + 12, true);
+      return;
+    }
+    this.#load128Slow(lo, hi, at);
+  }
+
+  /** 32 bytes, likewise. */
+  load256(lo: number, hi: number, at: number): void {
+    if ((((lo + 31) ^ lo) & -4096) !== 0) this.#probe(lo, hi, 32, ACCESS_READ);
+    const nextLo = (lo + 16) | 0;
+    this.load128(lo, hi, at);
+    this.load128(nextLo, this.#carry(lo, hi, nextLo), at + 4);
+  }
+
   store8(lo: number, hi: number, value: number): void {
     const words = this.#words;
     const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
@@ -207,6 +239,31 @@ export class LinearMemory {
     this.#store64Slow(lo, hi, valueLo, valueHi);
   }
 
+  /** 16 bytes from four words of the state; faults before any is written. */
+  store128(lo: number, hi: number, at: number): void {
+    const words = this.#words;
+    const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
+    if (words[entry + TLB_WRITE] === ((lo + 15) & -4096) && words[entry + TLB_WRITE + 1] === hi) {
+      const state = this.#state;
+      const { view } = this;
+      const offset = (words[entry + TLB_ADDEND]! + lo) >>> 0;
+      view.setInt32(offset, state[at]!, true);
+      view.setInt32(offset + 4, state[at + 1]!, true);
+      view.setInt32(offset + 8, state[at + 2]!, true);
+      view.setInt32(offset + 12, state[at + 3]!, true);
+      return;
+    }
+    this.#store128Slow(lo, hi, at);
+  }
+
+  /** 32 bytes, likewise. */
+  store256(lo: number, hi: number, at: number): void {
+    if ((((lo + 31) ^ lo) & -4096) !== 0) this.#probe(lo, hi, 32, ACCESS_WRITE);
+    const nextLo = (lo + 16) | 0;
+    this.store128(lo, hi, at);
+    this.store128(nextLo, this.#carry(lo, hi, nextLo), at + 4);
+  }
+
   /**
    * Faults as a store of `size` bytes would. A read-modify-write instruction calls it before it loads, so
    * that the store at its end cannot fault; MMIO is not touched.
@@ -216,7 +273,13 @@ export class LinearMemory {
     const entry = this.tlb.table + ((lo >>> 9) & 0x1ff8);
     const last = (lo + size - 1) & -4096;
     if (words[entry + TLB_WRITE] === last && words[entry + TLB_WRITE + 1] === hi) return;
+    if (size <= 8) this.checkAlignment(lo, hi, size);
     this.#probe(lo, hi, size, ACCESS_WRITE);
+  }
+
+  /** Faults if what lies here must be aligned and is not, for operands whose parts are accessed one by one. */
+  checkAlignment(lo: number, hi: number, alignment: number): void {
+    if (!this.#isImplicit) this.watcher.checkAlignment(lo, hi, alignment);
   }
 
   /** Faults as a load of `size` bytes would. */
@@ -299,6 +362,20 @@ export class LinearMemory {
     return this.#place(lo, hi, access);
   }
 
+  /**
+   * The place of one byte in the machine's memory, -1 if no RAM or ROM is mapped there: for debuggers, whatever
+   * the privilege. Leaves accessed flags, the TLB, watchpoints and devices alone, and never throws.
+   */
+  peek(lo: number, hi: number): number {
+    const canonical = hi >> 15;
+    if (canonical !== 0 && canonical !== -1) return NOT_RAM;
+    if (!this.#onlooker.find(lo, hi)) return NOT_RAM;
+    const { frame } = this.#onlooker;
+    const ram = this.#physical.ramOffset(frame);
+    const offset = ram < 0 ? this.#physical.romOffset(frame) : ram;
+    return offset < 0 ? NOT_RAM : offset + (lo & 0xfff);
+  }
+
   #place(lo: number, hi: number, access: Access): number {
     const walk = this.#walk;
     let offset = this.#physical.ramOffset(walk.frame);
@@ -342,11 +419,17 @@ export class LinearMemory {
   }
 
   #probe(lo: number, hi: number, size: number, access: Access): void {
-    this.translate(lo, hi, access);
     const lastLo = (lo + size - 1) | 0;
-    if ((lastLo & -4096) !== (lo & -4096)) {
-      this.translate(lastLo & -4096, this.#carry(lo, hi, lastLo), access);
+    if ((lastLo & -4096) === (lo & -4096)) {
+      this.translate(lo, hi, access);
+      return;
     }
+    // An operand that is canonical in part is not: that comes before any page fault.
+    const lastHi = this.#carry(lo, hi, lastLo);
+    const isCanonical = hi >> 15 === hi >> 31;
+    if (isCanonical && lastHi >> 15 !== lastHi >> 31) this.#raise(true, 0, lo, hi);
+    this.translate(lo, hi, access);
+    this.translate(lastLo & -4096, lastHi, access);
   }
 
   #loadSlow(lo: number, hi: number, size: 1 | 2 | 4): number {
@@ -387,6 +470,26 @@ export class LinearMemory {
     const nextLo = (lo + 4) | 0;
     this.#state[HI] = this.#loadUnwatched(nextLo, this.#carry(lo, hi, nextLo), 4);
     return low | 0;
+  }
+
+  #load128Slow(lo: number, hi: number, at: number): void {
+    const state = this.#state;
+    const nextLo = (lo + 8) | 0;
+    this.#probe(lo, hi, 16, ACCESS_READ);
+    const low = this.load64(lo, hi);
+    const lowHi = state[HI]!;
+    state[at + 2] = this.load64(nextLo, this.#carry(lo, hi, nextLo));
+    state[at + 3] = state[HI]!;
+    state[at] = low;
+    state[at + 1] = lowHi;
+  }
+
+  #store128Slow(lo: number, hi: number, at: number): void {
+    const state = this.#state;
+    const nextLo = (lo + 8) | 0;
+    this.#probe(lo, hi, 16, ACCESS_WRITE);
+    this.store64(lo, hi, state[at]!, state[at + 1]!);
+    this.store64(nextLo, this.#carry(lo, hi, nextLo), state[at + 2]!, state[at + 3]!);
   }
 
   #storeSlow(lo: number, hi: number, size: 1 | 2 | 4, value: number): void {

@@ -104,6 +104,16 @@ export class PageWalk {
     return -1;
   }
 
+  /**
+   * Translates for an onlooker: false if nothing is mapped, else `frame`. Asks for no rights and sets no
+   * accessed flag; given a {@link PhysicalMemory} without devices, it has no effect at all.
+   */
+  find(lo: number, hi: number): boolean {
+    const { mode } = this.#control;
+    if (mode === PAGING_NONE) return this.#identity(lo) < 0;
+    return (mode === PAGING_32 ? this.#walk32(lo) : this.#walk64(lo, hi)) < 0;
+  }
+
   #identity(lo: number): number {
     this.frame = lo >>> 12;
     this.isLarge = false;

@@ -1,26 +1,40 @@
 // SPDX-License-Identifier: BSD-2-Clause
+// Guest code as text, read without any effect on the guest.
 import { hex } from "../base/bits.ts";
 import { pairToBigInt } from "../base/u64.ts";
 import type { Cpu } from "../cpu/cpu.ts";
-import { CS, RIP, SEG_BASE, SEG_WORDS, SEGMENTS } from "../cpu/state-layout.ts";
-import { ACCESS_READ, GUEST_FAULT } from "../mmu/page-fault.ts";
+import { MAX_INSTRUCTION } from "../cpu/decode/decoder.ts";
+import { Lookup } from "../cpu/decode/lookup.ts";
+import { Disassembler } from "../cpu/disasm/disassembler.ts";
+import type { ProcessorModel } from "../cpu/model.ts";
+import { RIP } from "../cpu/state-layout.ts";
+import { GuestView } from "./guest-view.ts";
 
-const LONGEST = 15;
+/** Columns of the bytes in {@link instructionText}: few instructions are longer. */
+const BYTE_COLUMNS = 20;
 
-/** The bytes at a vCPU's RIP as text, as far as they can be read. Changes nothing the guest could notice. */
+/** A decoder's tables, built once for a processor. */
+const lookups = new WeakMap<ProcessorModel, Lookup>();
+
+export function lookupFor(model: ProcessorModel): Lookup {
+  const known = lookups.get(model);
+  if (known !== undefined) return known;
+  const made = new Lookup(model.features);
+  lookups.set(model, made);
+  return made;
+}
+
+/** The instruction at a vCPU's RIP: its bytes and what they mean. Changes nothing the guest could notice. */
 export function instructionText(cpu: Cpu): string {
-  const { s } = cpu;
-  const base = cpu.is64 ? 0 : s[SEGMENTS + CS * SEG_WORDS + SEG_BASE]!;
-  const lo = (s[RIP]! + base) | 0;
-  let text = "";
-  try {
-    for (let i = 0; i < LONGEST; i++) {
-      const offset = cpu.mem.translate((lo + i) | 0, s[RIP + 1]!, ACCESS_READ);
-      if (offset < 0) break;
-      text += cpu.memory.bytes[offset]!.toString(16).padStart(2, "0");
-    }
-  } catch (signal) {
-    if (signal !== GUEST_FAULT) throw signal;
-  }
-  return text === "" ? `(nothing at ${hex(pairToBigInt(lo, s[RIP + 1]!))})` : text;
+  const { s, codeSize } = cpu;
+  const guest = new GuestView(cpu);
+  const bytes = guest.bytes(guest.codeAddress, MAX_INSTRUCTION);
+  if (bytes.length === 0) return `(nothing at ${hex(guest.codeAddress)})`;
+  const address = pairToBigInt(s[RIP]!, s[RIP + 1]!);
+  const disassembler = new Disassembler(lookupFor(cpu.model));
+  const { text, length } = disassembler.disassemble(bytes, { codeSize, address });
+  const digits = Array.from(bytes.subarray(0, length), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+  return `${digits.padEnd(BYTE_COLUMNS)} ${text}`;
 }

@@ -89,6 +89,8 @@ export class Decoder {
   rm = 0;
   reg3 = 0;
   rm3 = 0;
+  /** The whole byte, where there is one. */
+  modrm = 0;
   /** The opcode's low three bits with REX.B. */
   opcodeRegister = 0;
   isMemory = false;
@@ -282,10 +284,7 @@ export class Decoder {
       if ((byte & 0x80) !== 0) this.#rex |= REX_W;
     }
     this.vexRegister = (~byte >> 3) & 15;
-    if (this.#size !== 64) {
-      this.#rex &= REX_W;
-      this.vexRegister &= 7;
-    }
+    if (this.#size !== 64) this.#rex &= REX_W;
     this.vexL = (byte >> 2) & 1;
     const prefix = byte & 3;
     this.#has66 = prefix === PREFIX_66;
@@ -309,6 +308,7 @@ export class Decoder {
     this.isMemory = false;
     if (table.hasModrm) {
       const modrm = this.#byte();
+      this.modrm = modrm;
       this.reg3 = (modrm >> 3) & 7;
       this.rm3 = modrm & 7;
       this.reg = this.reg3 | ((this.#rex & REX_R) !== 0 ? 8 : 0);
@@ -460,10 +460,13 @@ export class Decoder {
   /** LOCK needs an instruction that allows it, with a memory destination. */
   #isLegal(): boolean {
     if (this.hasLock && !(ISA_ROWS[this.row]!.canLock && this.isMemory)) return false;
-    // VEX.vvvv must be 1111b where no operand uses it.
     if (!this.isVex || this.vexRegister === 0) return true;
-    return PARSED_ROWS[this.row]!.operands.some(
+    const isUsed = PARSED_ROWS[this.row]!.operands.some(
       ({ where }) => where === "vexGpr" || where === "vexVector",
     );
+    // VEX.vvvv must be 1111b, in every mode, where no operand uses it; its top bit means nothing outside
+    // 64-bit mode where one does.
+    if (isUsed && this.#size !== 64) this.vexRegister &= 7;
+    return isUsed;
   }
 }

@@ -5,7 +5,8 @@
 //   +0 OP     what to do: a case of the hot loop, or FIRST_EXECUTOR + an operation's number
 //   +1 SLOTS  byte 0: operand A   byte 1: operand B   byte 2: base   byte 3: index
 //   +2 DISP   displacement of a memory operand, to be sign-extended; low half of an absolute address
-//   +3 IMM    low half of an immediate, sign-extended; a branch's target, in bytes from the block's start
+//   +3 IMM    low half of an immediate, sign-extended; a branch's target, in bytes from the block's start;
+//             the x87 instructions' opcode, 11 bits
 //   +4 LINK   high half of an immediate or absolute address; a branch's target block, once it is known
 //   +5 INFO   bit fields, below
 //   +6 NEXT   the next instruction's place, in bytes from the block's start
@@ -47,6 +48,8 @@ export const INFO_VEX_L = 1 << 19;
 export const INFO_W = 1 << 20;
 /** VEX encoded: the destination is not the first source, and the rest of the register is zeroed. */
 export const INFO_VEX = 1 << 21;
+/** The sign of a relative branch's distance is not that of IMM, which is too short for it by one bit. */
+export const INFO_FAR_TARGET = 1 << 22;
 /** Bits 31:24: operand C, or the row's small constant. */
 export const INFO_C_SHIFT = 24;
 

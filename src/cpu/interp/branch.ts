@@ -5,7 +5,7 @@ import { branchTo, checkTarget, nextRip, relativeRip, setRip } from "../branch.t
 import type { Cpu } from "../cpu.ts";
 import { IMM, INFO, INFO_ADDRESS_SHIFT } from "../decode/record.ts";
 import { isCondition, isOverflow, isZero } from "../flags.ts";
-import { moveStack, peek, poke } from "../stack.ts";
+import { moveStack, peek, poke, probeStack } from "../stack.ts";
 import { CURRENT, GPR, RCX } from "../state-layout.ts";
 import { interruptReturn, softwareInterrupt } from "../system/interrupt.ts";
 import { BP, BR, DB, OF, UD } from "../vectors.ts";
@@ -14,7 +14,7 @@ import { type Executor, readSized, slotA, slotC, widthOf } from "./operands.ts";
 const ECX = GPR + 2 * RCX;
 
 function jumpRelative(cpu: Cpu, p: number): void {
-  const lo = relativeRip(cpu, cpu.code[p + IMM]!);
+  const lo = relativeRip(cpu, p);
   branchTo(cpu, lo, cpu.s[HI]!, widthOf(cpu, p));
 }
 
@@ -87,8 +87,10 @@ function call(cpu: Cpu, p: number, lo: number, hi: number): void {
   const width = widthOf(cpu, p);
   const target = width === 1 ? lo & 0xffff : lo;
   const targetHi = width === 3 ? hi : 0;
-  checkTarget(cpu, target, targetHi);
   const size = 1 << width;
+  // A stack that cannot be written comes before a target that cannot be reached.
+  probeStack(cpu, -size, size);
+  checkTarget(cpu, target, targetHi);
   const returnLo = nextRip(cpu, p);
   poke(cpu, -size, size, returnLo, cpu.s[HI]!);
   moveStack(cpu, -size);
@@ -133,7 +135,7 @@ export const BRANCH_EXECUTORS = {
   },
   call: (cpu: Cpu, p: number) => {
     cpu.s[CURRENT] = p;
-    const lo = relativeRip(cpu, cpu.code[p + IMM]!);
+    const lo = relativeRip(cpu, p);
     call(cpu, p, lo, cpu.s[HI]!);
   },
   callIndirect: (cpu: Cpu, p: number) => {

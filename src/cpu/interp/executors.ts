@@ -8,13 +8,26 @@ import { BMI_EXECUTORS } from "./bmi.ts";
 import { BRANCH_EXECUTORS } from "./branch.ts";
 import { FAR_EXECUTORS } from "./far.ts";
 import { IO_EXECUTORS } from "./io.ts";
+import { MMX_EXECUTORS } from "./mmx.ts";
+import { MMX_CONVERT_EXECUTORS } from "./mmx-convert.ts";
 import { MOV_EXECUTORS } from "./mov.ts";
 import { MUL_DIV_EXECUTORS } from "./mul-div.ts";
 import type { Executor } from "./operands.ts";
 import { SHIFT_EXECUTORS } from "./shift.ts";
+import { SSE_CONVERT_EXECUTORS } from "./sse-convert.ts";
+import { SSE_FLOAT_EXECUTORS } from "./sse-float.ts";
+import { SSE_INTEGER_EXECUTORS } from "./sse-integer.ts";
+import { SSE_MOVE_EXECUTORS } from "./sse-move.ts";
+import { SSE_SHUFFLE_EXECUTORS } from "./sse-shuffle.ts";
+import { SSE_STRING_EXECUTORS } from "./sse-string.ts";
 import { STACK_EXECUTORS } from "./stack.ts";
 import { STRING_EXECUTORS } from "./string.ts";
 import { SYSTEM_EXECUTORS } from "./system.ts";
+import { X87_EXECUTORS } from "./x87.ts";
+import { X87_CONTROL_EXECUTORS } from "./x87-control.ts";
+import { X87_FUNCTION_EXECUTORS } from "./x87-function.ts";
+import { X87_MOVE_EXECUTORS } from "./x87-move.ts";
+import { XSAVE_EXECUTORS } from "./xsave.ts";
 
 export const EXECUTORS: Readonly<Record<Operation, Executor>> = {
   ...ALU_EXECUTORS,
@@ -29,6 +42,19 @@ export const EXECUTORS: Readonly<Record<Operation, Executor>> = {
   ...STRING_EXECUTORS,
   ...IO_EXECUTORS,
   ...SYSTEM_EXECUTORS,
+  ...X87_EXECUTORS,
+  ...X87_MOVE_EXECUTORS,
+  ...X87_FUNCTION_EXECUTORS,
+  ...X87_CONTROL_EXECUTORS,
+  ...MMX_EXECUTORS,
+  ...MMX_CONVERT_EXECUTORS,
+  ...XSAVE_EXECUTORS,
+  ...SSE_MOVE_EXECUTORS,
+  ...SSE_INTEGER_EXECUTORS,
+  ...SSE_SHUFFLE_EXECUTORS,
+  ...SSE_FLOAT_EXECUTORS,
+  ...SSE_CONVERT_EXECUTORS,
+  ...SSE_STRING_EXECUTORS,
   /** A hint that costs nothing here; the count is a statistic. */
   pause: (cpu: Cpu) => {
     cpu.counters.pause++;

@@ -18,21 +18,19 @@ function direct(cpu: Cpu, p: number): FarTarget {
   };
 }
 
-/** The pointer in memory: offset by operand size, then the selector. */
+/** The pointer in memory: offset by operand size, then the selector; they are read, and fault, in this order. */
 function indirect(cpu: Cpu, p: number): FarTarget {
   const { s, mem } = cpu;
   const width = widthOf(cpu, p);
   const size = 1 << width;
   const at = cpu.ea(p, size + 2, false);
   const atHi = s[HI]!;
+  const lo =
+    width === 3 ? mem.load64(at, atHi) : width === 2 ? mem.load32(at, atHi) : mem.load16(at, atHi);
+  const hi = width === 3 ? s[HI]! : 0;
   const selectorAt = (at + size) | 0;
   const carry = selectorAt >>> 0 < at >>> 0 ? 1 : 0;
-  const selector = mem.load16(selectorAt, (atHi + carry) | 0);
-  if (width === 3) {
-    const lo = mem.load64(at, atHi);
-    return { selector, lo, hi: s[HI]! };
-  }
-  return { selector, lo: width === 2 ? mem.load32(at, atHi) : mem.load16(at, atHi), hi: 0 };
+  return { selector: mem.load16(selectorAt, (atHi + carry) | 0), lo, hi };
 }
 
 export const FAR_EXECUTORS = {

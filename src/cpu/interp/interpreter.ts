@@ -34,6 +34,7 @@ import {
 } from "../decode/record.ts";
 import { effectiveAddress } from "../ea.ts";
 import { isCondition, WIDTH_8 } from "../flags.ts";
+import { probeStack } from "../stack.ts";
 import {
   ADDRESS,
   BLOCK,
@@ -63,6 +64,8 @@ export class Interpreter {
   readonly #cpu: Cpu;
   readonly #builder: BlockBuilder;
   readonly #jumps: JumpCache;
+  /** Nothing is to run behind the block in execution, whatever the budget. */
+  #isShort = false;
 
   constructor(cpu: Cpu, builder: BlockBuilder) {
     this.#cpu = cpu;
@@ -77,6 +80,7 @@ export class Interpreter {
 
   /** Runs whole blocks from RIP while the budget lasts; may throw GUEST_FAULT. */
   run(): void {
+    this.#isShort = false;
     const block = this.#enter();
     if (block !== STOP) this.#execute(block);
   }
@@ -87,13 +91,21 @@ export class Interpreter {
     const block = this.#builder.shortBlock(count);
     s[REMAINING] = s[REMAINING]! - code[block + BLOCK_COUNT]!;
     s[BLOCK] = block;
+    this.#isShort = true;
     this.#execute(block + BLOCK_HEADER);
   }
 
-  /** The first record of the block at RIP, paid for; STOP if the budget is too small for it. */
+  /**
+   * The first record of the block at RIP, paid for; STOP if the budget is too small for it. Without a budget
+   * not even the fetch may happen: its fault would come before what is due now.
+   */
   #enter(): number {
     const cpu = this.#cpu;
     const { s } = cpu;
+    if (this.#isShort || s[REMAINING]! <= 0) {
+      s[CURRENT] = 0;
+      return STOP;
+    }
     let block = this.#jumps.find(s[RIP]!, s[RIP + 1]!, cpu.mem.tlb.context, cpu.codeKey);
     if (block === 0) {
       block = this.#builder.block();
@@ -1063,8 +1075,10 @@ export class Interpreter {
         case op.OP_CALL64: {
           s[CURRENT] = p;
           if (code[p + LINK] === 0) {
-            const lo = relativeRip(cpu, code[p + IMM]!);
-            checkTarget(cpu, lo, s[HI]!);
+            const lo = relativeRip(cpu, p);
+            const hi = s[HI]!;
+            if (hi >> 15 !== hi >> 31) probeStack(cpu, -8, 8);
+            checkTarget(cpu, lo, hi);
           }
           this.#pushReturn(p);
           p = this.#follow(p, code[p + IMM]!);
@@ -1128,7 +1142,9 @@ export class Interpreter {
     const slot = code[p + SLOTS]! & 0xff;
     let lo: number;
     let hi: number;
-    if (code[p + OP] === op.OP_CALL_M64 || code[p + OP] === op.OP_JMP_M64) {
+    const kind = code[p + OP]!;
+    const isCall = kind === op.OP_CALL_M64 || kind === op.OP_CALL_R64;
+    if (kind === op.OP_CALL_M64 || kind === op.OP_JMP_M64) {
       const at = cpu.ea(p, 8, false);
       lo = mem.load64(at, s[HI]!);
       hi = s[HI]!;
@@ -1136,7 +1152,11 @@ export class Interpreter {
       lo = s[slot]!;
       hi = s[slot + 1]!;
     }
-    if (hi >> 15 !== hi >> 31) cpu.raise(GP, 0);
+    if (hi >> 15 !== hi >> 31) {
+      // A stack that cannot be written comes first.
+      if (isCall) probeStack(cpu, -8, 8);
+      cpu.raise(GP, 0);
+    }
     s[ADDRESS] = lo;
     s[ADDRESS + 1] = hi;
   }

@@ -112,13 +112,14 @@ function skip(cpu: Cpu, p: number): void {
 function outs(cpu: Cpu, p: number): void {
   const { s, mem } = cpu;
   s[CURRENT] = p;
+  const size = portSize(cpu, p);
+  const port = cpu.words[DX]!;
+  // Even where there is nothing to repeat.
+  checkPermission(cpu, port, size);
   if (isRepeated(cpu, p) && repeatCount(cpu, p) === 0) {
     skip(cpu, p);
     return;
   }
-  const size = portSize(cpu, p);
-  const port = cpu.words[DX]!;
-  checkPermission(cpu, port, size);
   const lo = sourceAddress(cpu, p, size);
   const hi = s[HI]!;
   const value =
@@ -132,13 +133,14 @@ function outs(cpu: Cpu, p: number): void {
 function ins(cpu: Cpu, p: number): void {
   const { s } = cpu;
   s[CURRENT] = p;
+  const size = portSize(cpu, p);
+  const port = cpu.words[DX]!;
+  // Even where there is nothing to repeat.
+  checkPermission(cpu, port, size);
   if (isRepeated(cpu, p) && repeatCount(cpu, p) === 0) {
     skip(cpu, p);
     return;
   }
-  const size = portSize(cpu, p);
-  const port = cpu.words[DX]!;
-  checkPermission(cpu, port, size);
   const lo = destinationAddress(cpu, p, size, true);
   const hi = s[HI]!;
   cpu.mem.probeWrite(lo, hi, size);

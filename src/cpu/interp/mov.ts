@@ -213,7 +213,8 @@ function cmpxchg(cpu: Cpu, p: number): void {
       sub32(s, s[EAX]!, value);
       if (s[EAX] === value) closeA32(cpu, p, s[b]!);
       else {
-        closeA32(cpu, p, value);
+        // A register that is not exchanged keeps its upper half: it is not written at all.
+        if (isMemoryA(cpu, p)) closeA32(cpu, p, value);
         writeRegister32(cpu, EAX, value);
       }
       break;

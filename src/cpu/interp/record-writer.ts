@@ -18,6 +18,7 @@ import {
   INFO_ADDRESS_SHIFT,
   INFO_C_SHIFT,
   INFO_EA_SHIFT,
+  INFO_FAR_TARGET,
   INFO_LENGTH_SHIFT,
   INFO_LOCK,
   INFO_REP,
@@ -35,7 +36,7 @@ import {
   SLOT_MEMORY,
   SLOTS,
 } from "../decode/record.ts";
-import type { Operand } from "../isa/notation.ts";
+import { type EncodingMatch, MAP_ONE_BYTE, type Operand } from "../isa/notation.ts";
 import { PARSED_ROWS, type ParsedRow } from "../isa/table.ts";
 import { DS, FS, GPR, GPR_BYTE, RBP, RIP, RSP, SS, ZERO } from "../state-layout.ts";
 import { OPERATION_NUMBERS } from "./executors.ts";
@@ -54,6 +55,8 @@ function widthLog(operands: readonly Operand[], operandSize: number): number {
       case "d":
         return 2;
       case "y":
+        // CRC32's destination has 32 or 64 bits, its source decides.
+        if (operands[1]?.width === "v") return byInstruction;
         return operandSize === 8 ? 3 : 2;
       case "z":
         return operandSize === 2 ? 1 : 2;
@@ -150,13 +153,13 @@ function slotOf(operand: Operand, insn: Decoder): number {
   }
 }
 
-/** How the memory operand's address is made, and by which segment. */
-function addressing(cpu: Cpu, insn: Decoder): { ea: number; segment: number } {
-  const usesStack = insn.base === RSP || insn.base === RBP;
+/** How the memory operand's address is made, and by which segment. `isOffset`: it is in the instruction. */
+function addressing(cpu: Cpu, insn: Decoder, isOffset: boolean): { ea: number; segment: number } {
+  const usesStack = insn.isMemory && (insn.base === RSP || insn.base === RBP);
   const segment = insn.segment >= 0 ? insn.segment : usesStack ? SS : DS;
   if (cpu.is64) {
     if (insn.addressSize === 4) return { ea: EA_32_IN_64, segment };
-    if (insn.displacementHi !== 0 && insn.displacementHi !== insn.displacement >> 31) {
+    if (isOffset && insn.displacementHi !== insn.displacement >> 31) {
       return { ea: EA_ABSOLUTE, segment };
     }
     return { ea: segment >= FS ? EA_SEGMENT : EA_PLAIN, segment };
@@ -169,12 +172,13 @@ function addressing(cpu: Cpu, insn: Decoder): { ea: number; segment: number } {
 export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number): void {
   const { code } = cpu;
   const parsed: ParsedRow = PARSED_ROWS[insn.row]!;
-  const { row, operands } = parsed;
+  const { row, operands, match } = parsed;
   const next = offset + insn.length;
   const slots = operands.map((operand) => slotOf(operand, insn));
+  const isOffset = operands.some(({ where }) => where === "offset");
   const hasAddress = insn.isMemory || operands.some(({ where }) => where === "string");
   let { ea, segment } = hasAddress
-    ? addressing(cpu, insn)
+    ? addressing(cpu, insn, isOffset)
     : { ea: EA_PLAIN, segment: insn.segment >= 0 ? insn.segment : DS };
   let base = ZERO;
   let index = ZERO;
@@ -197,7 +201,10 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
   const third = operands.length > 2 ? slots[2]! : row.aux;
   code[p + SLOTS] = (slots[0] ?? 0) | ((slots[1] ?? 0) << 8) | (base << 16) | (index << 24) | 0;
   code[p + DISP] = displacement;
-  code[p + IMM] = isRelative ? insn.immediate + next : insn.immediate;
+  const distance = insn.immediate + next;
+  const isFarTarget = isRelative && cpu.is64 && distance !== (distance | 0);
+  code[p + IMM] = isRelative ? distance : insn.immediate;
+  if (match.hasModrm && isX87(match)) code[p + IMM] = ((match.opcode & 7) << 8) | insn.modrm;
   code[p + LINK] = linkWord(insn, operands, ea, isRelative);
   code[p + INFO] =
     width |
@@ -212,10 +219,17 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
     (insn.vexL === 1 ? INFO_VEX_L : 0) |
     (insn.w === 1 ? INFO_W : 0) |
     (insn.isVex ? INFO_VEX : 0) |
+    (isFarTarget ? INFO_FAR_TARGET : 0) |
     (third << INFO_C_SHIFT);
   code[p + NEXT] = next;
   code[p + ROW] = insn.row;
-  code[p + OP] = hotOp(cpu, p, row.op) ?? FIRST_EXECUTOR + OPERATION_NUMBERS.get(row.op)!;
+  const hot = isFarTarget ? undefined : hotOp(cpu, p, row.op);
+  code[p + OP] = hot ?? FIRST_EXECUTOR + OPERATION_NUMBERS.get(row.op)!;
+}
+
+/** D8 … DF. Their records have the opcode's 11 variable bits for an immediate, as exceptions save it. */
+function isX87(match: EncodingMatch): boolean {
+  return match.map === MAP_ONE_BYTE && (match.opcode & 0xf8) === 0xd8;
 }
 
 /** Branches start without a link; a second immediate or the high half of a first one goes there otherwise. */

@@ -4,7 +4,7 @@ import { HI } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
 import { IMM, LINK } from "../decode/record.ts";
 import { FLAG_RF, FLAG_VM, readFlags, writeFlags } from "../flags.ts";
-import { moveStack, peek, poke, pop, push } from "../stack.ts";
+import { moveStack, peek, poke, pop, probeStack, push } from "../stack.ts";
 import { CURRENT, GPR, RBP, RSP, SEG_SELECTOR, SEG_WORDS, SEGMENTS, SS } from "../state-layout.ts";
 import { ioPrivilege, writableFlags } from "../system/flag-access.ts";
 import { changedPrivilege } from "../system/mode.ts";
@@ -149,7 +149,8 @@ function enter(cpu: Cpu, p: number): void {
     poke(cpu, -depth, size, frameLo, frameHi);
   }
   const total = depth + (cpu.code[p + IMM]! & 0xffff);
-  poke(cpu, -total, 1 << 1, peekBelow(cpu, total), 0);
+  // SDM 2: it faults, too, if a write to the new top of the stack would.
+  probeStack(cpu, -total, size);
   moveStack(cpu, -total);
   writeFrame(cpu, frameLo, frameHi, size);
 }
@@ -167,11 +168,6 @@ function peekFrame(cpu: Cpu, offset: number, size: number): number {
     writeRegister64(cpu, SP, spLo, spHi);
     s[HI] = hi;
   }
-}
-
-/** What lies where ENTER's stack will end: writing it back tests that the new top can be written. */
-function peekBelow(cpu: Cpu, total: number): number {
-  return peek(cpu, -total, 2);
 }
 
 function writeFrame(cpu: Cpu, lo: number, hi: number, size: number): void {

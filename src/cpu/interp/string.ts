@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Executors of MOVS, STOS, LODS, SCAS and CMPS. With a REP prefix an instruction runs as many iterations as
 // it may: each counts as one retired instruction, and when the budget is used up (or a fault comes) RIP
-// stays on the instruction with the registers saying what is left. SDM 2: REP; SDM 1 7.3.9.
+// stays on the instruction with the registers saying what is left. RFLAGS.TF traps after each. SDM 2: REP;
+// SDM 1 7.3.9.
 import { HI } from "../../mmu/machine-layout.ts";
 import { sub32, sub64, subNarrow } from "../alu.ts";
 import { nextRip, ownRip, setRip } from "../branch.ts";
@@ -14,7 +15,7 @@ import {
   INFO_SEGMENT_SHIFT,
 } from "../decode/record.ts";
 import { addSegmentBase, segmentAddress } from "../ea.ts";
-import { FLAG_DF, isZero } from "../flags.ts";
+import { FLAG_DF, FLAG_TF, isZero } from "../flags.ts";
 import { CURRENT, ES, FLAGS, FS, GPR, RAX, RCX, RDI, REMAINING, RSI } from "../state-layout.ts";
 import { widthOf } from "./operands.ts";
 
@@ -42,11 +43,11 @@ function stringAddress(
   s[HI] = bits === 2 ? s[register + 1]! : 0;
   if (cpu.is64) return segment >= FS ? addSegmentBase(s, segment, lo) : lo;
   if (cpu.isFlat && bits === 1 && segment < FS && segment !== 1) return lo;
-  return segmentAddress(cpu, segment, lo, access & 15, access >= WRITE);
+  return segmentAddress(cpu, segment, lo, access & (WRITE - 1), access >= WRITE);
 }
 
 /** Added to an access's size: it is a store. */
-const WRITE = 16;
+const WRITE = 32;
 
 export function sourceAddress(cpu: Cpu, p: number, size: number): number {
   const segment = (cpu.code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7;
@@ -55,6 +56,12 @@ export function sourceAddress(cpu: Cpu, p: number, size: number): number {
 
 export function destinationAddress(cpu: Cpu, p: number, size: number, isWrite: boolean): number {
   return stringAddress(cpu, p, EDI, ES, isWrite ? size + WRITE : size);
+}
+
+/** Where MASKMOVQ and MASKMOVDQU store: at rDI, in DS unless it is overridden. */
+export function maskedStoreAddress(cpu: Cpu, p: number, size: number): number {
+  const segment = (cpu.code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7;
+  return stringAddress(cpu, p, EDI, segment, size + WRITE);
 }
 
 function addToRegister(cpu: Cpu, register: number, delta: number, bits: number): void {
@@ -111,17 +118,19 @@ function string(iteration: Iteration, bulk: Bulk | undefined, isComparison: bool
       return;
     }
     let left = repeatCount(cpu, p);
+    const isStepped = (s[FLAGS]! & FLAG_TF) !== 0;
     // The first iteration is paid for with the block.
     let isPaid = true;
     while (left > 0) {
-      if (!isPaid && s[REMAINING]! <= 0) {
+      if (!isPaid && (isStepped || s[REMAINING]! <= 0)) {
         const lo = ownRip(cpu, p);
         setRip(cpu, lo, s[HI]!);
         return;
       }
       if (!isPaid) s[REMAINING] = s[REMAINING]! - 1;
       isPaid = false;
-      let done = bulk === undefined ? 0 : bulk(cpu, p, Math.min(left, s[REMAINING]! + 1));
+      let done =
+        bulk === undefined || isStepped ? 0 : bulk(cpu, p, Math.min(left, s[REMAINING]! + 1));
       if (done === 0) {
         iteration(cpu, p);
         done = 1;

@@ -26,8 +26,11 @@ export const MOV_ROWS: readonly IsaRow[] = [
   row("mov", "Ev,Iz", "C7 /0", "mov"),
   row("movnti", "My,Gy", "NP 0F C3", "mov", { feature: "SSE2" }),
 
-  row("movbe", "Gv,Mv", "0F 38 F0", "movbe", { feature: "MOVBE" }),
-  row("movbe", "Mv,Gv", "0F 38 F1", "movbe", { feature: "MOVBE" }),
+  // 66 is the operand size here; F3 is undefined, F2 is CRC32.
+  row("movbe", "Gv,Mv", "NP 0F 38 F0", "movbe", { feature: "MOVBE" }),
+  row("movbe", "Gv,Mv", "66 0F 38 F0", "movbe", { feature: "MOVBE" }),
+  row("movbe", "Mv,Gv", "NP 0F 38 F1", "movbe", { feature: "MOVBE" }),
+  row("movbe", "Mv,Gv", "66 0F 38 F1", "movbe", { feature: "MOVBE" }),
 
   row("movzx", "Gv,Eb", "0F B6", "movzx8"),
   row("movzx", "Gv,Ew", "0F B7", "movzx16"),
@@ -40,7 +43,9 @@ export const MOV_ROWS: readonly IsaRow[] = [
   row("xchg", "Ev,Gv", "87", "xchg", { canLock: true }),
   row("xchg", "Zv,rAX", "90+r", "xchg"),
   row("nop", "", "REX.B0 90", "nop"),
+  // With REX.B it is PAUSE, too, not XCHG with R8.
   row("pause", "", "F3 REX.B0 90", "pause"),
+  row("pause", "", "F3 90", "pause"),
   row("xadd", "Eb,Gb", "0F C0", "xadd", { canLock: true, flags: "mmmmmm" }),
   row("xadd", "Ev,Gv", "0F C1", "xadd", { canLock: true, flags: "mmmmmm" }),
   row("cmpxchg", "Eb,Gb", "0F B0", "cmpxchg", { canLock: true, flags: "mmmmmm" }),

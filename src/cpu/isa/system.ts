@@ -34,7 +34,11 @@ const CONTROL_ROWS: IsaRow[] = [
   row("lmsw", "Ew", "0F 01 /6", "lmsw", SYNC),
   row("clts", "", "0F 06", "clts", SYNC),
   row("invlpg", "M", "0F 01 /7", "invlpg", SYNC),
-  row("invpcid", "Gy,Mdq", "66 0F 38 82", "invpcid", { ...SYNC, feature: "INVPCID" }),
+  row("invpcid", "Gy,Mdq", "66 0F 38 82", "invpcid", {
+    ...SYNC,
+    size: "f64",
+    feature: "INVPCID",
+  }),
   row("invd", "", "0F 08", "invd", SYNC),
   row("wbinvd", "", "0F 09", "wbinvd", SYNC),
   row("mov", "Ry,Cy", "0F 20", "movFromControl", { ...SYNC, size: "f64" }),
@@ -70,8 +74,11 @@ const CALL_ROWS: IsaRow[] = [
 ];
 
 const CACHE_ROWS: IsaRow[] = [
-  row("rdrand", "Rv", "0F C7 /6", "rdrand", { flags: "00000m", feature: "RDRAND" }),
-  row("rdseed", "Rv", "0F C7 /7", "rdseed", { flags: "00000m", feature: "RDSEED" }),
+  // 66 is the operand size; F2 and F3 are undefined or other instructions.
+  row("rdrand", "Rv", "NP 0F C7 /6", "rdrand", { flags: "00000m", feature: "RDRAND" }),
+  row("rdrand", "Rv", "66 0F C7 /6", "rdrand", { flags: "00000m", feature: "RDRAND" }),
+  row("rdseed", "Rv", "NP 0F C7 /7", "rdseed", { flags: "00000m", feature: "RDSEED" }),
+  row("rdseed", "Rv", "66 0F C7 /7", "rdseed", { flags: "00000m", feature: "RDSEED" }),
   row("clflush", "Mb", "NP 0F AE /7", "clflush"),
   row("clflushopt", "Mb", "66 0F AE /7", "clflush", { feature: "CLFLUSHOPT" }),
   row("clwb", "Mb", "66 0F AE /6", "clflush", { feature: "CLWB" }),
@@ -83,7 +90,9 @@ const CACHE_ROWS: IsaRow[] = [
   row("prefetcht1", "Mb", "0F 18 /2", "prefetch"),
   row("prefetcht2", "Mb", "0F 18 /3", "prefetch"),
   row("nop", "Ev", "0F 18", "nop"),
-  row("prefetchw", "Mb", "0F 0D", "prefetch"),
+  row("prefetch", "Mb", "0F 0D", "prefetch"),
+  row("prefetchw", "Mb", "0F 0D /1", "prefetch"),
+  row("nop", "Ev", "0F 0D", "nop"),
 ];
 
 export const SYSTEM_ROWS: readonly IsaRow[] = [

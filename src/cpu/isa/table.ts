@@ -4,12 +4,21 @@ import { ALU_ROWS } from "./alu.ts";
 import { BIT_ROWS } from "./bit.ts";
 import { BMI_ROWS } from "./bmi.ts";
 import { BRANCH_ROWS, IO_ROWS, STACK_ROWS, STRING_ROWS } from "./control.ts";
+import { MMX_ROWS } from "./mmx.ts";
 import { MOV_ROWS } from "./mov.ts";
 import { MUL_DIV_ROWS } from "./mul-div.ts";
 import { type EncodingMatch, type Operand, parseEncoding, parseOperands } from "./notation.ts";
 import type { IsaRow } from "./row.ts";
 import { SHIFT_ROWS } from "./shift.ts";
+import { SSE_CONVERT_ROWS } from "./sse-convert.ts";
+import { SSE_FLOAT_ROWS } from "./sse-float.ts";
+import { SSE_INTEGER_ROWS } from "./sse-integer.ts";
+import { SSE_MOVE_ROWS } from "./sse-move.ts";
+import { SSE_SHUFFLE_ROWS } from "./sse-shuffle.ts";
+import { SSE_STRING_ROWS } from "./sse-string.ts";
 import { SYSTEM_ROWS } from "./system.ts";
+import { X87_ROWS } from "./x87.ts";
+import { XSAVE_ROWS } from "./xsave.ts";
 
 export const ISA_ROWS: readonly IsaRow[] = [
   ...ALU_ROWS,
@@ -23,6 +32,15 @@ export const ISA_ROWS: readonly IsaRow[] = [
   ...STRING_ROWS,
   ...IO_ROWS,
   ...SYSTEM_ROWS,
+  ...X87_ROWS,
+  ...MMX_ROWS,
+  ...XSAVE_ROWS,
+  ...SSE_MOVE_ROWS,
+  ...SSE_INTEGER_ROWS,
+  ...SSE_SHUFFLE_ROWS,
+  ...SSE_FLOAT_ROWS,
+  ...SSE_CONVERT_ROWS,
+  ...SSE_STRING_ROWS,
 ];
 
 export interface ParsedRow {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From GUEST_FAULT to the guest's handler: SDM 3A 6.5-6.8, 6.15. Faults that meet faults become double
 // faults, and those shut the processor down.
+import { HI } from "../../mmu/machine-layout.ts";
 import { GUEST_FAULT } from "../../mmu/page-fault.ts";
 import { type Cpu, FROM_MEMORY } from "../cpu.ts";
-import { INFO, INFO_SEGMENT_SHIFT, ROW } from "../decode/record.ts";
+import { INFO, INFO_SEGMENT_SHIFT, ROW, SLOT_MEMORY, SLOTS } from "../decode/record.ts";
+import { linearAddress } from "../ea.ts";
 import { FLAG_RF, readFlags } from "../flags.ts";
 import type { Operation } from "../isa/operations.ts";
 import { ISA_ROWS } from "../isa/table.ts";
@@ -55,16 +57,30 @@ function describeFault(cpu: Cpu): { vector: number; errorCode: number } {
   return { vector: PF, errorCode: fault.errorCode };
 }
 
-/** A non-canonical stack access raises #SS: by SS as the operand's segment, or next to rSP. */
+/** A non-canonical stack access raises #SS: by SS as the operand's segment, or by the instruction itself. */
 function isStackFault(cpu: Cpu): boolean {
-  const p = cpu.s[CURRENT]!;
+  const { s, code, mem } = cpu;
+  const p = s[CURRENT]!;
   if (p === 0) return false;
+  const { op } = ISA_ROWS[code[p + ROW]!]!;
+  const slots = code[p + SLOTS]!;
+  if (USES_STACK.has(op)) {
+    if ((slots & 0xff) !== SLOT_MEMORY && ((slots >>> 8) & 0xff) !== SLOT_MEMORY) return true;
+    // POP reads the stack before it looks at its operand, the others the other way round.
+    const sp = GPR + 2 * RSP;
+    const isAtTop = mem.fault.lo === s[sp] && mem.fault.hi === s[sp + 1];
+    if (op === "pop" ? isAtTop : !isOperandFault(cpu, p)) return true;
+  }
+  return ((code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7) === SS;
+}
+
+/** The fault lies in the memory operand of the instruction at `p`. */
+function isOperandFault(cpu: Cpu, p: number): boolean {
   const { fault } = cpu.mem;
-  const sp = GPR + 2 * RSP;
-  const distance = (fault.lo - cpu.s[sp]!) | 0;
-  const isNear = fault.hi === cpu.s[sp + 1] && distance >= -64 && distance <= 64;
-  if (isNear && USES_STACK.has(ISA_ROWS[cpu.code[p + ROW]!]!.op)) return true;
-  return ((cpu.code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7) === SS;
+  const lo = linearAddress(cpu, p, 1, false);
+  const distance = (fault.lo - lo) | 0;
+  const carry = fault.lo >>> 0 < distance >>> 0 ? 1 : 0;
+  return distance >= 0 && distance < 16 && fault.hi === ((cpu.s[HI]! + carry) | 0);
 }
 
 /** Calls an exception's handler at the current RIP, which faults must have been rewound to. */

@@ -132,10 +132,21 @@ export function currentPcid(cpu: Cpu): number {
   return (cpu.s[CR4]! & CR4_PCIDE) !== 0 ? cpu.s[CR3]! & 0xfff : 0;
 }
 
+/** PAE paging's four page-directory pointers, which are no part of the saved state, from where CR3 points. */
+function reloadPdptes(cpu: Cpu): void {
+  const address = (cpu.s[CR3]! & ~31) >>> 0;
+  const { pdptes } = cpu.mem.control;
+  for (let word = 0; word < pdptes.length; word++) {
+    // Outside RAM there is no table.
+    pdptes[word] = Math.max(0, cpu.memory.load(address + 4 * word, 4));
+  }
+}
+
 /** Everything, after the state was loaded from outside: reset, a loader, a saved VM, a debugger. */
 export function changedEverything(cpu: Cpu): void {
   changedSegments(cpu);
   changedPaging(cpu);
+  if (cpu.mem.control.mode === PAGING_PAE) reloadPdptes(cpu);
   changedPrivilege(cpu);
   cpu.mem.tlb.flushAll();
   cpu.mem.tlb.selectPcid(currentPcid(cpu));

@@ -9,7 +9,6 @@ import {
   DR6,
   DR7,
   FPU_CONTROL,
-  FPU_TAGS,
   GDTR_LIMIT,
   GPR,
   IDTR_LIMIT,
@@ -52,7 +51,6 @@ export function resetCpu(cpu: Cpu): void {
   s[DR7] = 0x400;
   s[XCR0] = XCR0_X87;
   s[FPU_CONTROL] = 0x40;
-  s[FPU_TAGS] = 0x5555;
   s[MXCSR] = 0x1f80;
   s[MSR_PAT] = 0x00070406;
   s[MSR_PAT + 1] = 0x00070406;

@@ -69,8 +69,16 @@ class AccessWatcher implements Watcher {
     return false;
   }
 
+  checkAlignment(lo: number, hi: number, size: number): void {
+    if (!this.checksAlignment || (lo & (size - 1)) === 0) return;
+    // An operand that is not canonical to its last byte faults as such, which comes first.
+    const last = (lo + size - 1) | 0;
+    const lastHi = hi + (last >>> 0 < lo >>> 0 ? 1 : 0);
+    if (hi >> 15 === hi >> 31 && lastHi >> 15 === lastHi >> 31) this.#cpu.raise(AC, 0);
+  }
+
   accessed(lo: number, hi: number, size: number, isWrite: boolean): void {
-    if (this.checksAlignment && (lo & (size - 1)) !== 0) this.#cpu.raise(AC, 0);
+    this.checkAlignment(lo, hi, size);
     const { s } = this.#cpu;
     const dr7 = s[DR7]!;
     for (let index = 0; index < 4; index++) {
@@ -93,7 +101,7 @@ class AccessWatcher implements Watcher {
   }
 }
 
-const NOBODY: Watcher = { isWatched: () => false, accessed() {} };
+const NOBODY: Watcher = { isWatched: () => false, accessed() {}, checkAlignment() {} };
 
 /** After a write of DR0-DR3 or DR7. */
 export function changedBreakpoints(cpu: Cpu): void {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Which engine executes. Everything that runs vectors or random programs takes one of these names.
+import { VmmError } from "../../src/base/errors.ts";
+import type { ProcessorModel } from "../../src/cpu/model.ts";
+import { Vcpu } from "../../src/cpu/vcpu.ts";
+import type { GuestMemory } from "../../src/mmu/guest-memory.ts";
+
+export const ENGINES = ["interpreter", "translator"] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+/** The engines that this version has. */
+export const AVAILABLE_ENGINES: readonly EngineName[] = ["interpreter"];
+
+/** What `--engine=` takes; throws ERR_BAD_OPTION for anything else. */
+export function enginesNamed(name: string): readonly EngineName[] {
+  if (name === "both") return ENGINES;
+  const engine = ENGINES.find((each) => each === name);
+  if (engine === undefined) {
+    throw new VmmError(
+      "ERR_BAD_OPTION",
+      `--engine=${name}: there are interpreter, translator and both`,
+    );
+  }
+  return [engine];
+}
+
+/** A vCPU alone with its memory. Throws ERR_UNSUPPORTED for an engine that is not there. */
+export function createVcpu(engine: EngineName, memory: GuestMemory, model: ProcessorModel): Vcpu {
+  if (!AVAILABLE_ENGINES.includes(engine)) {
+    throw new VmmError("ERR_UNSUPPORTED", `this version has no ${engine}`);
+  }
+  const vcpu: Vcpu = new Vcpu(
+    memory,
+    {
+      mmio: { read: (_gpa, size) => 2 ** (8 * size) - 1, write() {} },
+      interrupts: {
+        pendingVector: () => -1,
+        acknowledge: () => -1,
+        readTaskPriority: () => 0,
+        writeTaskPriority() {},
+      },
+      msrs: { read: () => undefined, write: () => false },
+      environment: { readTsc: () => vcpu.retired, random32: () => 0x12345678, tscWritten() {} },
+    },
+    model,
+  );
+  vcpu.reset();
+  return vcpu;
+}
