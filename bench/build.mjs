@@ -122,7 +122,7 @@ function findAnswers(target) {
   const answers = {};
   const names = [...ask(native, "list\n").matchAll(/^program (.*)$/gm)].map((match) => match[1]);
   for (const name of names) {
-    const said = ask(native, `run ${name} 2\n`);
+    const said = ask(native, `run ${name} 2\ngo\n`);
     answers[name] = /^answer \S+ 2 (\w{8}) /m.exec(said)?.[1];
     if (answers[name] === undefined) throw new Error(`${target} ${name}: ${said}`);
   }

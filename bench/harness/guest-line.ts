@@ -2,6 +2,7 @@
 // A running engine and the guest's serial line: lines with the time they arrived. Between its turns an engine
 // is stopped as a process, so that those at rest cost the one that is measured nothing.
 import type { ChildProcess } from "node:child_process";
+import fs from "node:fs";
 import type { Readable, Writable } from "node:stream";
 
 export interface GuestLineOptions {
@@ -75,6 +76,20 @@ export class GuestLine {
         resolve();
       };
     });
+  }
+
+  /** Processor time that the engine has used so far, all threads together; NaN where the host does not say. */
+  cpuNs(): number {
+    try {
+      const tasks = `/proc/${this.#process.pid}/task`;
+      const times = fs.readdirSync(tasks).map((task) => {
+        const [running] = fs.readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ");
+        return Number(running);
+      });
+      return times.reduce((sum, time) => sum + time, 0);
+    } catch {
+      return Number.NaN;
+    }
   }
 
   pause(): void {

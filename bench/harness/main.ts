@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { formatComparison, parseResults } from "./compare.ts";
 import { ENGINES, type Engine, type Places } from "./engines.ts";
 import { describeHost } from "./machine.ts";
 import {
@@ -14,6 +15,7 @@ import {
   Runner,
 } from "./measure.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
+import { drawResults } from "./plot.ts";
 import { formatReport } from "./report.ts";
 import type { EngineResult, Results } from "./results.ts";
 import { selectPrograms } from "./suite.ts";
@@ -51,7 +53,11 @@ async function bench(options: Options, places: Places): Promise<number> {
   }
   await measureAll(options, places, results);
   console.log(formatReport(results));
+  if (options.compare !== undefined) {
+    console.log(`\n${formatComparison(readResults(options.compare), results)}`);
+  }
   if (options.json !== undefined) writeJson(options.json, results);
+  if (options.svg !== undefined) fs.writeFileSync(options.svg, drawResults(results, "x86-64"));
   return hasOwnFailure(results) ? 1 : 0;
 }
 
@@ -72,6 +78,7 @@ function describeRun(options: Options, places: Places): Results {
     date: new Date().toISOString(),
     commit: commitOf(places.root),
     host: describeHost(),
+    time: options.time,
     engines,
     missing,
     programs: {},
@@ -99,14 +106,15 @@ async function measureAll(options: Options, places: Places, results: Results): P
   const answers = JSON.parse(
     fs.readFileSync(path.join(places.root, "bench/images/answers.json"), "utf8"),
   ) as Answers;
-  const runners = ENGINES.filter(({ name }) =>
-    results.engines.some((each) => each.name === name),
-  ).map((engine) => new Runner(engine, places, answers, TIMEOUT_MS));
   const measure: MeasureOptions = {
     rounds: options.rounds,
     roundMs: options.isQuick ? QUICK_ROUND_MS : ROUND_MS,
     timeoutMs: TIMEOUT_MS,
+    time: options.time,
   };
+  const runners = ENGINES.filter(({ name }) =>
+    results.engines.some((each) => each.name === name),
+  ).map((engine) => new Runner(engine, places, answers, measure));
   try {
     for (const program of selectPrograms(options.only)) {
       const measured: Map<string, Measurement> = await measureProgram(program, runners, measure);
@@ -117,6 +125,10 @@ async function measureAll(options: Options, places: Places, results: Results): P
     process.stderr.write("\n");
     for (const runner of runners) await runner.close();
   }
+}
+
+function readResults(file: string): Results {
+  return parseResults(fs.readFileSync(file, "utf8"), file);
 }
 
 function writeJson(file: string, results: Results): void {

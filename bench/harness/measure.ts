@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Measuring: each engine first answers, and finds out how many units of work fill the time of a round; then all
 // take turns, round by round, so that a slow minute of the host's is everybody's. What is timed is on the host:
-// from the line that says a run begins to the line with its answer.
+// from the word to go to the line with the answer.
 import type { Engine, Places, Target } from "./engines.ts";
 import type { GuestLine } from "./guest-line.ts";
 
+/** `wall`: the host's clock. `cpu`: the engine's processor time, for machines that others use as well. */
+export type TimeKind = "wall" | "cpu";
+
 export interface MeasureOptions {
+  readonly time: TimeKind;
   readonly rounds: number;
   /** What a round shall take. */
   readonly roundMs: number;
@@ -34,14 +38,14 @@ export class Runner {
   readonly engine: Engine;
   readonly #places: Places;
   readonly #answers: Answers;
-  readonly #timeoutMs: number;
+  readonly #options: MeasureOptions;
   #line: GuestLine | undefined;
 
-  constructor(engine: Engine, places: Places, answers: Answers, timeoutMs: number) {
+  constructor(engine: Engine, places: Places, answers: Answers, options: MeasureOptions) {
     this.engine = engine;
     this.#places = places;
     this.#answers = answers;
-    this.#timeoutMs = timeoutMs;
+    this.#options = options;
   }
 
   has(program: string): boolean {
@@ -50,15 +54,19 @@ export class Runner {
 
   /** Nanoseconds for `units` of a program, its answer checked. */
   async run(program: string, units: number): Promise<number> {
+    const { time, timeoutMs } = this.#options;
     const line = await this.#resumed();
     try {
       line.write(`run ${program} ${units}\n`);
-      const begin = await line.expect(/^begin |^unknown|^trap /, this.#timeoutMs);
-      if (!begin.text.startsWith("begin")) throw new Error(begin.text);
-      const end = await line.expect(/^answer |^differs |^trap /, this.#timeoutMs);
+      const ready = await line.expect(/^ready |^unknown|^trap /, timeoutMs);
+      if (!ready.text.startsWith("ready")) throw new Error(ready.text);
+      const cpuNs = line.cpuNs();
+      const beginNs = process.hrtime.bigint();
+      line.write("go\n");
+      const end = await line.expect(/^answer |^differs |^trap /, timeoutMs);
       this.#check(program, end.text);
       line.pause();
-      return Number(end.atNs - begin.atNs);
+      return time === "wall" ? Number(end.atNs - beginNs) : line.cpuNs() - cpuNs;
     } catch (error) {
       await this.close();
       throw error;

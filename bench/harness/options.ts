@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The command line of the bench.
 import { parseArgs } from "node:util";
+import type { TimeKind } from "./measure.ts";
 
 export const USAGE = `usage: npm run bench -- [--quick] [--only=NAME,...] [--engine=NAME,...] [--rounds=N]
-                        [--json=FILE] [--svg=FILE] [--compare=FILE] [--list]
+                        [--json=FILE] [--svg=FILE] [--compare=FILE] [--time=cpu] [--list]
 
 Runs the same programs on tshyve's engines and on peers, in turns, and compares.
 
@@ -14,6 +15,7 @@ Runs the same programs on tshyve's engines and on peers, in turns, and compares.
   --json     write everything that was measured
   --svg      draw it
   --compare  set it against an earlier --json
+  --time     wall, or cpu: the engines' processor time, for a machine that is not idle
   --list     say which engines there are, and stop
 
 Environment: TSHYVE_GUESTS, a directory with vmlinuz and initrd.gz to boot; TSHYVE_FREEBSD_IMAGE, a
@@ -28,6 +30,7 @@ export interface Options {
   readonly json: string | undefined;
   readonly svg: string | undefined;
   readonly compare: string | undefined;
+  readonly time: TimeKind;
   readonly isList: boolean;
 }
 
@@ -46,6 +49,7 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
       json: { type: "string" },
       svg: { type: "string" },
       compare: { type: "string" },
+      time: { type: "string", default: "wall" },
       list: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -64,6 +68,12 @@ export function parseOptions(argv: readonly string[]): Options | undefined {
     json: values.json,
     svg: values.svg,
     compare: values.compare,
+    time: timeKind(values.time),
     isList: values.list ?? false,
   };
+}
+
+function timeKind(text: string): TimeKind {
+  if (text === "wall" || text === "cpu") return text;
+  throw new TypeError("--time takes wall or cpu");
 }

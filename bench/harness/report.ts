@@ -2,7 +2,14 @@
 // Results as a table in text: how fast each engine is, QEMU TCG being 1, with the reference's own times.
 import { REFERENCE } from "./engines.ts";
 import { hostText } from "./machine.ts";
-import { type EngineResult, groupMean, type Results, relativeSpeed, unitNs } from "./results.ts";
+import {
+  type EngineResult,
+  groupMean,
+  type Results,
+  relativeFirstSpeed,
+  relativeSpeed,
+  unitNs,
+} from "./results.ts";
 import { GROUPS } from "./suite.ts";
 
 const COLUMN = 13;
@@ -20,7 +27,8 @@ export function formatSpeed(speed: number): string {
 
 /** The whole report: tables by target, then whatever failed or is missing. */
 export function formatReport(results: Results): string {
-  const lines = [hostText(results.host), ""];
+  const clock = results.time === "cpu" ? "; processor time" : "";
+  const lines = [`${hostText(results.host)}${clock}`, ""];
   for (const target of ["x86-64", "i686"] as const) {
     const engines = results.engines.filter((engine) => engine.target === target);
     if (engines.length > 0) lines.push(...table(results, engines), "");
@@ -46,8 +54,10 @@ function table(results: Results, engines: readonly EngineResult[]): string[] {
         row([`  ${program}`, ...cells, formatDuration(unitNs(results, program, reference))]),
       );
     }
-    const means = engines.map((engine) => formatSpeed(groupMean(results, group, engine)));
-    lines.push(row(["  geometric mean", ...means, ""]));
+    const means = (speedOf?: typeof relativeSpeed) =>
+      engines.map((engine) => formatSpeed(groupMean(results, group, engine, speedOf)));
+    lines.push(row(["  geometric mean", ...means()]));
+    lines.push(row(["  of first runs", ...means(relativeFirstSpeed)]));
   }
   return lines;
 }

@@ -2,7 +2,7 @@
 // What a run of the bench found, as it goes to JSON, and the figures worked out from it.
 import { REFERENCE, type Target } from "./engines.ts";
 import type { HostDescription } from "./machine.ts";
-import type { Measurement } from "./measure.ts";
+import type { Measurement, TimeKind } from "./measure.ts";
 import { geometricMean, median } from "./statistics.ts";
 import { GROUPS } from "./suite.ts";
 
@@ -18,6 +18,7 @@ export interface Results {
   readonly date: string;
   readonly commit: string;
   readonly host: HostDescription;
+  readonly time: TimeKind;
   readonly engines: readonly EngineResult[];
   /** Peers that were asked for and are not there, and why. */
   readonly missing: Readonly<Record<string, string>>;
@@ -37,8 +38,26 @@ export function relativeSpeed(results: Results, program: string, engine: EngineR
   return reference / unitNs(results, program, engine.name);
 }
 
+/** The same of the first unit of work after the engine's start: translating included. */
+export function relativeFirstSpeed(
+  results: Results,
+  program: string,
+  engine: EngineResult,
+): number {
+  const [reference, own] = [REFERENCE[engine.target], engine.name].map((name) => {
+    const measurement = results.programs[program]?.[name];
+    return measurement?.kind === "measured" ? measurement.firstNs : Number.NaN;
+  });
+  return reference! / own!;
+}
+
 /** Of the programs of a group that both ran. */
-export function groupMean(results: Results, group: string, engine: EngineResult): number {
-  const speeds = GROUPS[group]!.programs.map((program) => relativeSpeed(results, program, engine));
+export function groupMean(
+  results: Results,
+  group: string,
+  engine: EngineResult,
+  speedOf = relativeSpeed,
+): number {
+  const speeds = GROUPS[group]!.programs.map((program) => speedOf(results, program, engine));
   return geometricMean(speeds.filter((speed) => !Number.isNaN(speed)));
 }

@@ -5,7 +5,8 @@
 //   hears                says
 //                        bench 1 x86-64 ready
 //   list                 program NAME (a line each), end
-//   run NAME COUNT       begin NAME, when the input is made; answer NAME COUNT ANSWER TICKS, when it is done
+//   run NAME COUNT       ready NAME, when the input is made
+//   go                   answer NAME COUNT ANSWER TICKS, when it is done
 //
 // An answer is eight hexadecimal digits. If a run's answer differs from the first's: differs NAME.
 #include "conversation.h"
@@ -29,11 +30,20 @@ void put_decimal(uint32_t value) {
     put(text + at);
 }
 
+static void read_line(char *line, unsigned size) {
+    unsigned length = 0;
+    for (char c; (c = get_char()) != '\n';)
+        if (length < size - 1 && c != '\r') line[length++] = c;
+    line[length] = 0;
+}
+
 static void run(const struct program *program, uint32_t count) {
+    char line[64];
     prepare(program);
-    put("begin ");
+    put("ready ");
     put(program->name);
     put("\n");
+    read_line(line, sizeof line);
     uint32_t before = ticks;
     uint32_t answer = run_once(program);
     for (uint32_t i = 1; i < count; i++) {
@@ -86,13 +96,6 @@ static void obey(char *line) {
         put("\n");
     }
     put("end\n");
-}
-
-static void read_line(char *line, unsigned size) {
-    unsigned length = 0;
-    for (char c; (c = get_char()) != '\n';)
-        if (length < size - 1 && c != '\r') line[length++] = c;
-    line[length] = 0;
 }
 
 void converse(void) {
