@@ -39,7 +39,7 @@ await build({
   packages: elsewhere === undefined ? "external" : "bundle",
 });
 for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
-linkCommands();
+if (elsewhere === undefined) linkCommands();
 if (!process.argv.includes("--no-types")) {
   execFileSync(
     process.execPath,

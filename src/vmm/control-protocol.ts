@@ -122,9 +122,9 @@ const SHAPES: Readonly<Record<ControlRequest["kind"], Readonly<Record<string, Ch
 /** Throws ERR_BAD_OPTION for anything that is not a request. */
 export function checkControlRequest(value: unknown): ControlRequest {
   const fields: Fields = typeof value === "object" && value !== null ? (value as Fields) : {};
-  const kind = String(fields["kind"]);
-  if (!Object.hasOwn(SHAPES, kind)) {
-    throw new VmmError("ERR_BAD_OPTION", `a machine does not know the request '${kind}'`);
+  const kind = fields["kind"];
+  if (typeof kind !== "string" || !Object.hasOwn(SHAPES, kind)) {
+    throw new VmmError("ERR_BAD_OPTION", `a machine does not know the request '${String(kind)}'`);
   }
   for (const [name, check] of Object.entries(SHAPES[kind as ControlRequest["kind"]])) {
     if (check(fields[name])) continue;

@@ -130,6 +130,7 @@ export class Machine {
         },
       },
       processorModel(this.config.cpuLevel),
+      { engine: this.config.engine },
     );
   }
 
