@@ -32,6 +32,7 @@ await build({
   ...common,
   entryPoints: {
     index: "src/index.ts",
+    ...(elsewhere === undefined ? { vitest: "src/vitest.ts" } : {}),
     "vm-worker": "src/host/vm-worker.ts",
     ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
   },

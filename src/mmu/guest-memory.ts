@@ -29,7 +29,8 @@ const WASM_PAGE = 64 * KIB;
 export type CodeWriteListener = (gpa: number, length: number) => void;
 
 export class GuestMemory {
-  readonly memory: WebAssembly.Memory;
+  /** A WebAssembly.Memory; its type would ask every user of the library for browsers' types. */
+  readonly memory: { readonly buffer: SharedArrayBuffer };
   /** The whole machine: index with {@link offsetOf}, not with a guest-physical address. */
   readonly bytes: Uint8Array;
   readonly view: DataView;

@@ -163,7 +163,7 @@ describe.each<[name: string, make: () => Registry]>([
   });
 });
 
-describe("a registry that outlives processes", { timeout: 60_000 }, () => {
+describe("a registry that outlives processes", { timeout: 180_000 }, () => {
   it("is whole after kill -9 in the middle of writing, twelve times", async () => {
     const random = new SeededRandom(12);
     registry.create("vm");
