@@ -4,7 +4,7 @@
 // outcomes that an instruction leaves open or that the operating system has a hand in.
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
 import { operandSize } from "../encoder.ts";
-import { FIELD_BY_NAME } from "../snapshot.ts";
+import { FIELD_BY_NAME, MXCSR_AT } from "../snapshot.ts";
 import { type Layout, PAGE } from "./layouts.ts";
 import type { NativeAnswer } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";
@@ -45,6 +45,11 @@ export const SKIPPED: Readonly<Record<string, string>> = {
   xsavec64: "its layout is the host's",
   xsaveopt: "writes what the host thinks has changed",
   xsaveopt64: "writes what the host thinks has changed",
+  ...Object.fromEntries(
+    ["rcpps", "rcpss", "rsqrtps", "rsqrtss", "vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss"].map(
+      (mnemonic) => [mnemonic, "is an approximation, and every processor has its own"],
+    ),
+  ),
   xsaves: "privileged, and its layout is the host's",
   xrstor: "its layout is the host's",
   xrstor64: "its layout is the host's",
@@ -125,6 +130,12 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
     applies: ({ choice }) => choice.parsed.row.op === "cvtpi2ps" && choice.memory !== undefined,
   },
   {
+    reason:
+      "AMD lets the memory operands of SHA instructions lie anywhere, Intel wants them aligned",
+    applies: ({ choice, operand }) =>
+      choice.parsed.row.feature === "SHA" && operand !== undefined && (operand & 15n) !== 0n,
+  },
+  {
     reason: "BSWAP of 16 bits is undefined",
     applies: ({ choice }) => choice.parsed.row.mnemonic === "bswap" && operandSize(choice) === 2,
   },
@@ -154,6 +165,24 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "AMD is in MMX state already when the store of MASKMOVQ faults",
     applies: ({ choice }, { trap }) => choice.parsed.row.op === "mmxMaskmovq" && trap !== undefined,
+  },
+  {
+    reason: "AMD is in MMX state already when a conversion from or to MMX registers faults",
+    applies: ({ choice }, { trap }) =>
+      /^cvtt?p[sdi]2p[sdi]$/.test(choice.parsed.row.op) &&
+      choice.parsed.operands.some(({ where }) => where.startsWith("mmx")) &&
+      trap !== undefined,
+  },
+  {
+    reason: "AMD has a bit 17 in MXCSR",
+    applies: ({ choice }, { registers }) =>
+      choice.parsed.row.op === "ldmxcsr" && registers.view.getUint32(MXCSR_AT, true) >> 17 !== 0,
+  },
+  {
+    reason: "how far vector operands are checked for alignment is the processor's choice",
+    applies: ({ choice, operand }, { trap }) =>
+      trap?.vector === 17 &&
+      (choice.parsed.row.op === "maskmovdqu" || (operand !== undefined && (operand & 7n) === 0n)),
   },
   {
     reason: "it left 64-bit code",
