@@ -40,6 +40,16 @@ function isSelected(s: Int32Array, mask: number, element: number, words: Element
   return s[mask + words * element + words - 1]! < 0;
 }
 
+/** Linear address of an element of C that lies `delta` bytes behind its first: the low half, the high in HI. */
+function elementAddress(cpu: Cpu, p: number, delta: number, access: Access): number {
+  // In 64-bit mode an operand goes on behind 4 GiB even where its address has 32 bits.
+  if (!cpu.is64) return displacedAddress(cpu, p, delta, 0, access);
+  const first = cpu.ea(p, access.size, access.isWrite);
+  const lo = (first + delta) | 0;
+  cpu.s[HI] = highHalfAt(cpu, first, cpu.s[HI]!, lo);
+  return lo;
+}
+
 // An element that is not aligned goes byte by byte, and bytes always are.
 
 function isAligned(lo: number, words: ElementWords): boolean {
@@ -98,7 +108,7 @@ function maskedLoad(words: ElementWords): Executor {
     s.fill(0, RESULT, RESULT + 8);
     for (let i = 0; i < count; i++) {
       if (!isSelected(s, mask, i, words)) continue;
-      const lo = displacedAddress(cpu, p, 4 * words * i, 0, LOADS[words]);
+      const lo = elementAddress(cpu, p, 4 * words * i, LOADS[words]);
       loadElement(cpu, RESULT + words * i, lo, words);
     }
     const d = destination(cpu, p);
@@ -117,12 +127,12 @@ function maskedStore(words: ElementWords): Executor {
     const count = (isWide(cpu, p) ? 8 : 4) / words;
     for (let i = 0; i < count; i++) {
       if (!isSelected(s, mask, i, words)) continue;
-      const lo = displacedAddress(cpu, p, 4 * words * i, 0, STORES[words]);
+      const lo = elementAddress(cpu, p, 4 * words * i, STORES[words]);
       probeElement(cpu, lo, words);
     }
     for (let i = 0; i < count; i++) {
       if (!isSelected(s, mask, i, words)) continue;
-      const lo = displacedAddress(cpu, p, 4 * words * i, 0, STORES[words]);
+      const lo = elementAddress(cpu, p, 4 * words * i, STORES[words]);
       storeElement(cpu, from + words * i, lo, words);
     }
   };

@@ -78,9 +78,10 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
     reason: "where operands in parts go on behind the last 32-bit address is not documented",
     applies: ({ choice, effective }) =>
       choice.prefixes.includes(0x67) &&
-      choice.parsed.operands.some(({ width }) => width === "p" || width === "t") &&
+      (choice.parsed.operands.some(({ width }) => width === "p" || width === "t") ||
+        choice.parsed.row.op.startsWith("vpmaskmov")) &&
       effective !== undefined &&
-      effective > 0xffff_fff0n,
+      effective > 0xffff_ffe0n,
   },
   {
     reason: "INT 80h calls the host's kernel",
@@ -192,6 +193,13 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
     reason: "with a segment base AMD wants the effective address canonical as well",
     applies: ({ choice, effective, operand }, { trap }) =>
       /^bt[src]?$/.test(choice.parsed.row.mnemonic) && effective !== operand && trap?.vector === 13,
+  },
+  {
+    reason: "with a segment base AMD wants the effective address canonical as well",
+    applies: ({ choice }, { trap }) =>
+      trap?.vector === 13 &&
+      choice.parsed.operands.some(({ where }) => where === "vectorMemory") &&
+      choice.prefixes.some((byte) => byte === 0x64 || byte === 0x65),
   },
   {
     reason: "Linux hides what it knows of page faults at its own addresses",
