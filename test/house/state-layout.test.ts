@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The vCPU's state block is written down by hand, as constants. Here is what those must keep.
 import { describe, expect, it } from "vitest";
+import { STATE_BYTES, STATE_FIELDS } from "../../src/cpu/state-fields.ts";
 import * as layout from "../../src/cpu/state-layout.ts";
 import * as machine from "../../src/mmu/machine-layout.ts";
 import { TLB_WORDS } from "../../src/mmu/tlb-layout.ts";
 
-const { STATE_FIELDS, STATE_WORDS } = layout;
+const { STATE_WORDS } = layout;
 
 /** Constants of the layout that are places in the block, apart from bits, numbers of registers and sizes. */
 const NO_PLACE =
@@ -55,7 +56,7 @@ describe("the head of the machine's memory", () => {
   it("has its parts one behind the other, below the guest's RAM", () => {
     const ends = [
       [
-        machine.VCPU_STATE_OFFSET + 4 * STATE_WORDS,
+        machine.VCPU_STATE_OFFSET + STATE_BYTES,
         machine.VCPU_STATE_OFFSET + machine.VCPU_STATE_BYTES,
       ],
       [machine.VCPU_STATE_OFFSET + machine.VCPU_STATE_BYTES, machine.JUMP_CACHE_OFFSET],
