@@ -31,9 +31,14 @@ export function committedManifest({ path }: TeachFolder = TEACH_FOLDER): Manifes
   return JSON.parse(readFileSync(join(path, MANIFEST), "utf8")) as Manifest;
 }
 
+/** The texts on the disk, by path from its root. */
+export function committedFiles({ path }: TeachFolder = TEACH_FOLDER): Record<string, string> {
+  return textsBelow(join(path, "root"));
+}
+
 /** Compiles and assembles it; intermediate files go to `work`. */
-export function rebuildImage(work: string, { path }: TeachFolder = TEACH_FOLDER): Uint8Array {
-  return teachDisk(compileKernel(join(path, "src"), work), textsBelow(join(path, "root")));
+export function rebuildImage(work: string, folder: TeachFolder = TEACH_FOLDER): Uint8Array {
+  return teachDisk(compileKernel(join(folder.path, "src"), work), committedFiles(folder));
 }
 
 /** Replaces what is committed. Throws without the tools. */

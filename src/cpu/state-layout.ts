@@ -109,8 +109,6 @@ export const FPU_DP = 238; // pair
 export const FPU_CS = 240;
 export const FPU_DS = 241;
 export const MXCSR = 242;
-/** XINUSE as XGETBV(1) shows it, beside what is derived. */
-export const XINUSE = 243;
 
 /** Physical registers R0-R7 of 16 bytes: 8 of significand, 2 of sign and exponent, 6 unused. MMX shares them. */
 export const FPU_REGISTERS = 256;

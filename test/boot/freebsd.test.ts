@@ -2,7 +2,7 @@
 // A real FreeBSD/amd64 through bhyve's own session, as it was typed in 2012: loaded by the loader from its disk, to
 // multi-user, used, powered off, loaded again from the same disk, rebooted.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { importBundled } from "../support/bundled.ts";
+import { bundled } from "../support/bundled.ts";
 import { copyOfDisk, freebsdImage } from "../support/guest-files.ts";
 import type { GuestSession } from "../support/guest-session.ts";
 
@@ -18,7 +18,7 @@ const IMAGE = freebsdImage();
 
 let sessions: Sessions;
 beforeAll(async () => {
-  if (IMAGE !== undefined) sessions = await importBundled("test/support/guest-session.ts");
+  if (IMAGE !== undefined) sessions = await bundled<Sessions>(new URL("../support/guest-session.ts", import.meta.url));
 });
 
 /** bhyveload -d disk -m 1024 guest0; bhyve -A -I -m 1024 -s 0:0,virtio-blk,disk -S 31,uart,stdio guest0 */

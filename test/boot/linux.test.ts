@@ -3,7 +3,7 @@
 // that scripts/guests/prepare.mjs made is booted.
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { importBundled } from "../support/bundled.ts";
+import { bundled } from "../support/bundled.ts";
 import { copyOfDisk, guestPath, hasGuestFile, linuxGuests } from "../support/guest-files.ts";
 import type { GuestSession } from "../support/guest-session.ts";
 import { findTool } from "../support/tools.ts";
@@ -20,7 +20,7 @@ const GUESTS = linuxGuests();
 
 let sessions: Sessions;
 beforeAll(async () => {
-  if (GUESTS.length > 0) sessions = await importBundled("test/support/guest-session.ts");
+  if (GUESTS.length > 0) sessions = await bundled<Sessions>(new URL("../support/guest-session.ts", import.meta.url));
 });
 
 function boot(guest: string, commandLine: string, more: readonly string[] = []): GuestSession {

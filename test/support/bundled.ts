@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Modules as the build makes them, for tests that run many instructions: constants reach the interpreter's switch as
-// literals, without which V8 makes no jump table of it and runs it many times slower.
+// Loads a module as the build would make it. Under the test runner's own loader every import is a property
+// look-up, so that the interpreter's switch is no jump table: guests run some forty times slower there.
 import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { PROJECT } from "./project.ts";
 
-/** Bundles a module of the project, given by its path from the root, and loads it. It must not use `import.meta`. */
-export async function importBundled<T>(path: string): Promise<T> {
+/** The exports of a TypeScript module with all it imports; `T` is `typeof import(…)` of the same. */
+export async function bundled<T>(module: URL): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "tshyve-bundle-"));
-  const outfile = join(folder, "bundle.cjs");
   try {
+    const outfile = join(folder, "bundle.cjs");
     await build({
-      absWorkingDir: PROJECT,
-      entryPoints: [path],
+      entryPoints: [fileURLToPath(module)],
       outfile,
       bundle: true,
       platform: "node",
@@ -25,7 +24,7 @@ export async function importBundled<T>(path: string): Promise<T> {
       sourcemap: "inline",
       logLevel: "warning",
     });
-    return createRequire(import.meta.url)(outfile) as T;
+    return createRequire(outfile)(outfile) as T;
   } finally {
     rmSync(folder, { recursive: true });
   }

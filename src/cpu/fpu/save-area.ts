@@ -33,9 +33,8 @@ const AREA_REGISTERS = 8;
 export const AREA_XMM = 40;
 /** The header that XSAVE has behind what FXSAVE knows. */
 export const AREA_HEADER = 128;
-/** Upper halves of YMM0 to YMM15. */
-export const AREA_YMM = 144;
-export const AREA_WORDS = 208;
+/** Where the header ends and extended components begin. */
+const AREA_EXTENDED = 144;
 
 export const MXCSR_INITIAL = 0x1f80;
 /** Bits of MXCSR that may be set: all of the lower sixteen, denormals-are-zero among them. */
@@ -46,16 +45,77 @@ export function vectorRegisters(cpu: Cpu): number {
   return cpu.is64 ? 16 : 8;
 }
 
-/** Components that are not in their initial configuration. MXCSR does not count as one. */
+/** Halves of the vector registers: words from the register's first one. */
+const LOW_HALF = 0;
+const UPPER_HALF = 4;
+
+/** State behind the header. What has a row here is known to XSAVE, XRSTOR, XGETBV and CPUID. */
+export interface ExtendedComponent {
+  /** In XCR0 and in the bitmaps of the header. */
+  readonly bit: number;
+  /** Place in standard format, and size, in words. */
+  readonly word: number;
+  readonly words: number;
+  /** How many of the words the processor's mode reaches. */
+  usedWords(cpu: Cpu): number;
+  isInUse(cpu: Cpu): boolean;
+  /** To and from `area`, an image in standard format. */
+  save(cpu: Cpu, area: Int32Array): void;
+  load(cpu: Cpu, area: Int32Array): void;
+  initialize(cpu: Cpu): void;
+}
+
+const AVX: ExtendedComponent = {
+  bit: XCR0_AVX,
+  word: AREA_EXTENDED,
+  words: 64,
+  usedWords: (cpu) => 4 * vectorRegisters(cpu),
+  isInUse: (cpu) => isVectorInUse(cpu, UPPER_HALF),
+  save: (cpu, area) => saveVectors(cpu, area, AREA_EXTENDED, UPPER_HALF),
+  load: (cpu, area) => loadVectors(cpu, area, AREA_EXTENDED, UPPER_HALF),
+  initialize: (cpu) => initializeVectors(cpu, UPPER_HALF),
+};
+
+/** By ascending bit and place. */
+export const EXTENDED_COMPONENTS: readonly ExtendedComponent[] = [AVX];
+
+/** Words of an area in standard format that has these components. */
+export function standardWords(components: number): number {
+  return EXTENDED_COMPONENTS.reduce(
+    (end, { bit, word, words }) => ((components & bit) !== 0 ? word + words : end),
+    AREA_EXTENDED,
+  );
+}
+
+/** Words of an area in compacted format that has these components; also where the next one would be. */
+export function compactedWords(components: number): number {
+  return EXTENDED_COMPONENTS.reduce(
+    (end, { bit, words }) => ((components & bit) !== 0 ? end + words : end),
+    AREA_EXTENDED,
+  );
+}
+
+/** Size of an image that has everything. */
+export const AREA_WORDS: number = standardWords(-1);
+
+/** Components that are not in their initial configuration: XINUSE. MXCSR does not count as SSE's. */
 export function componentsInUse(cpu: Cpu): number {
-  const { s } = cpu;
-  let inUse = isX87Initial(s) ? 0 : XCR0_X87;
-  for (let i = 0; i < vectorRegisters(cpu); i++) {
-    const at = YMM + YMM_WORDS * i;
-    if ((s[at]! | s[at + 1]! | s[at + 2]! | s[at + 3]!) !== 0) inUse |= XCR0_SSE;
-    if ((s[at + 4]! | s[at + 5]! | s[at + 6]! | s[at + 7]!) !== 0) inUse |= XCR0_AVX;
+  let inUse = isX87Initial(cpu.s) ? 0 : XCR0_X87;
+  if (isVectorInUse(cpu, LOW_HALF)) inUse |= XCR0_SSE;
+  for (const component of EXTENDED_COMPONENTS) {
+    if (component.isInUse(cpu)) inUse |= component.bit;
   }
   return inUse;
+}
+
+/** Registers that the mode does not reach do not count. */
+function isVectorInUse(cpu: Cpu, half: number): boolean {
+  const { s } = cpu;
+  for (let i = 0; i < vectorRegisters(cpu); i++) {
+    const at = YMM + YMM_WORDS * i + half;
+    if ((s[at]! | s[at + 1]! | s[at + 2]! | s[at + 3]!) !== 0) return true;
+  }
+  return false;
 }
 
 function isX87Initial(s: Int32Array): boolean {
@@ -133,24 +193,36 @@ export function saveMxcsr(s: Int32Array, area: Int32Array): void {
   area[AREA_MXCSR_MASK] = MXCSR_MASK;
 }
 
-/** Lays the low halves of the vector registers out (`part` 0), or the upper ones (4), from word `at` on. */
-export function saveVectors(cpu: Cpu, area: Int32Array, at: number, part: 0 | 4): void {
+export function saveSse(cpu: Cpu, area: Int32Array): void {
+  saveVectors(cpu, area, AREA_XMM, LOW_HALF);
+}
+
+export function loadSse(cpu: Cpu, area: Int32Array): void {
+  loadVectors(cpu, area, AREA_XMM, LOW_HALF);
+}
+
+export function initializeSse(cpu: Cpu): void {
+  initializeVectors(cpu, LOW_HALF);
+}
+
+/** Lays one half of every vector register out, from word `at` on. */
+function saveVectors(cpu: Cpu, area: Int32Array, at: number, half: number): void {
   for (let i = 0; i < vectorRegisters(cpu); i++) {
-    const from = YMM + YMM_WORDS * i + part;
+    const from = YMM + YMM_WORDS * i + half;
     for (let word = 0; word < 4; word++) area[at + 4 * i + word] = cpu.s[from + word]!;
   }
 }
 
-export function loadVectors(cpu: Cpu, area: Int32Array, at: number, part: 0 | 4): void {
+function loadVectors(cpu: Cpu, area: Int32Array, at: number, half: number): void {
   for (let i = 0; i < vectorRegisters(cpu); i++) {
-    const to = YMM + YMM_WORDS * i + part;
+    const to = YMM + YMM_WORDS * i + half;
     for (let word = 0; word < 4; word++) cpu.s[to + word] = area[at + 4 * i + word]!;
   }
 }
 
-export function initializeVectors(cpu: Cpu, part: 0 | 4): void {
+function initializeVectors(cpu: Cpu, half: number): void {
   for (let i = 0; i < vectorRegisters(cpu); i++) {
-    const at = YMM + YMM_WORDS * i + part;
+    const at = YMM + YMM_WORDS * i + half;
     cpu.s.fill(0, at, at + 4);
   }
 }

@@ -9,7 +9,7 @@ import { highHalfAt } from "../ea.ts";
 import { SIGN_EXP } from "../fpu/format.ts";
 import { STATUS_ES, STATUS_TOP } from "../fpu/status.ts";
 import { multiply32, shiftLeft64, shiftRight64 } from "../pair.ts";
-import * as packed from "../simd/packed-mmx.ts";
+import * as packed from "../simd/packed.ts";
 import {
   CR0,
   CURRENT,
@@ -39,7 +39,7 @@ import {
   writeRegister32,
 } from "./operands.ts";
 import { maskedStoreAddress } from "./string.ts";
-import { requireSse } from "./xsave.ts";
+import { beginVector } from "./vector.ts";
 
 /** What every MMX instruction begins with. CR0.EM makes them undefined, unlike the x87's. */
 export function beginMmx(cpu: Cpu, p: number): void {
@@ -77,7 +77,7 @@ export function readMmxB(cpu: Cpu, p: number): number {
 }
 
 /** A = A operation B, word by word. */
-function words(operation: packed.WordOperation): Executor {
+function words(operation: packed.WordOp): Executor {
   return (cpu, p) => {
     const { s } = cpu;
     beginMmx(cpu, p);
@@ -136,7 +136,7 @@ function pair(s: Int32Array, lo: number, hi: number): number {
 }
 
 /** PUNPCKL*: of memory only the lower half is read. */
-function unpackLow(lower: packed.WordOperation, upper: packed.WordOperation): Executor {
+function unpackLow(lower: packed.WordOp, upper: packed.WordOp): Executor {
   return (cpu, p) => {
     const { s } = cpu;
     beginMmx(cpu, p);
@@ -148,16 +148,24 @@ function unpackLow(lower: packed.WordOperation, upper: packed.WordOperation): Ex
   };
 }
 
-function unpackHigh(lower: packed.WordOperation, upper: packed.WordOperation): Executor {
+function unpackHigh(lower: packed.WordOp, upper: packed.WordOp): Executor {
   return pairs((s, _aLo, aHi, _bLo, bHi) => pair(s, lower(aHi, bHi), upper(aHi, bHi)));
 }
 
-function pack(operation: packed.WordOperation): Executor {
+/** Two words of A make the low half, two of B the high one. */
+function pack(operation: packed.WordOp): Executor {
   return pairs((s, aLo, aHi, bLo, bHi) => pair(s, operation(aLo, aHi), operation(bLo, bHi)));
 }
 
-const first: packed.WordOperation = (a) => a;
-const second: packed.WordOperation = (_a, b) => b;
+const first: packed.WordOp = (a) => a;
+const second: packed.WordOp = (_a, b) => b;
+
+/** Bytes 0 and 1 of two words in turn. */
+const mixLowBytes: packed.WordOp = (a, b) =>
+  (a & 0xff) | ((b & 0xff) << 8) | ((a & 0xff00) << 8) | ((b & 0xff00) << 16);
+const mixHighBytes: packed.WordOp = (a, b) => mixLowBytes(a >>> 16, b >>> 16);
+const mixLowWords: packed.WordOp = (a, b) => (a & 0xffff) | (b << 16);
+const mixHighWords: packed.WordOp = (a, b) => (a >>> 16) | (b & 0xffff0000);
 
 // Shifts. The count is an immediate, or all 64 bits of B; anything from 64 on is as good as 64.
 
@@ -167,7 +175,7 @@ function shiftCount(cpu: Cpu, p: number): number {
   return cpu.s[HI] !== 0 || lo > 64 ? 64 : lo;
 }
 
-function shiftWords(operation: packed.WordOperation): Executor {
+function shiftWords(operation: packed.WordOp): Executor {
   return (cpu, p) => {
     const { s } = cpu;
     beginMmx(cpu, p);
@@ -255,17 +263,6 @@ function pinsrw(cpu: Cpu, p: number): void {
   s[mmxRegister(number) + SIGN_EXP] = 0xffff;
 }
 
-// Horizontal: neighbours of A make the low half, neighbours of B the high one.
-
-function horizontal(ofWord: (word: number) => number, limit: (value: number) => number): Executor {
-  const join = (lo: number, hi: number) => packed.joinWords(limit(ofWord(lo)), limit(ofWord(hi)));
-  return pairs((s, aLo, aHi, bLo, bHi) => pair(s, join(aLo, aHi), join(bLo, bHi)));
-}
-
-function unlimited(value: number): number {
-  return value;
-}
-
 // Moves.
 
 function movqStore(cpu: Cpu, p: number): void {
@@ -305,7 +302,7 @@ function maskmovq(cpu: Cpu, p: number): void {
   const mask = mmxRegister(slotB(cpu, p));
   const lo = maskedStoreAddress(cpu, p, 8);
   const hi = s[HI]!;
-  const selected = packed.signMask(s[mask]!) | (packed.signMask(s[mask + 1]!) << 4);
+  const selected = packed.byteSigns(s[mask]!) | (packed.byteSigns(s[mask + 1]!) << 4);
   if (selected !== 0) mem.probeWrite(lo, hi, 8);
   for (let i = 0; i < 8; i++) {
     if ((selected & (1 << i)) === 0) continue;
@@ -316,81 +313,81 @@ function maskmovq(cpu: Cpu, p: number): void {
 }
 
 export const MMX_EXECUTORS = {
-  mmxPaddb: words(packed.addBytes),
-  mmxPaddw: words(packed.addWords),
-  mmxPaddd: words(packed.addDwords),
+  mmxPaddb: words(packed.paddb),
+  mmxPaddw: words(packed.paddw),
+  mmxPaddd: words(packed.paddd),
   mmxPaddq: pairs(addQuad),
-  mmxPaddsb: words(packed.addSignedBytes),
-  mmxPaddsw: words(packed.addSignedWords),
-  mmxPaddusb: words(packed.addUnsignedBytes),
-  mmxPaddusw: words(packed.addUnsignedWords),
-  mmxPsubb: words(packed.subtractBytes),
-  mmxPsubw: words(packed.subtractWords),
-  mmxPsubd: words(packed.subtractDwords),
+  mmxPaddsb: words(packed.paddsb),
+  mmxPaddsw: words(packed.paddsw),
+  mmxPaddusb: words(packed.paddusb),
+  mmxPaddusw: words(packed.paddusw),
+  mmxPsubb: words(packed.psubb),
+  mmxPsubw: words(packed.psubw),
+  mmxPsubd: words(packed.psubd),
   mmxPsubq: pairs(subtractQuad),
-  mmxPsubsb: words(packed.subtractSignedBytes),
-  mmxPsubsw: words(packed.subtractSignedWords),
-  mmxPsubusb: words(packed.subtractUnsignedBytes),
-  mmxPsubusw: words(packed.subtractUnsignedWords),
-  mmxPand: words(packed.and),
-  mmxPandn: words(packed.andNot),
-  mmxPor: words(packed.or),
-  mmxPxor: words(packed.xor),
-  mmxPcmpeqb: words(packed.equalBytes),
-  mmxPcmpeqw: words(packed.equalWords),
-  mmxPcmpeqd: words(packed.equalDwords),
-  mmxPcmpgtb: words(packed.greaterBytes),
-  mmxPcmpgtw: words(packed.greaterWords),
-  mmxPcmpgtd: words(packed.greaterDwords),
-  mmxPminub: words(packed.minimumUnsignedBytes),
-  mmxPmaxub: words(packed.maximumUnsignedBytes),
-  mmxPminsw: words(packed.minimumSignedWords),
-  mmxPmaxsw: words(packed.maximumSignedWords),
-  mmxPavgb: words(packed.averageBytes),
-  mmxPavgw: words(packed.averageWords),
-  mmxPmullw: words(packed.multiplyLowWords),
-  mmxPmulhw: words(packed.multiplyHighWords),
-  mmxPmulhuw: words(packed.multiplyHighUnsignedWords),
-  mmxPmulhrsw: words(packed.multiplyRoundedWords),
-  mmxPmaddwd: words(packed.multiplyAddWords),
-  mmxPmaddubsw: words(packed.multiplyAddBytes),
+  mmxPsubsb: words(packed.psubsb),
+  mmxPsubsw: words(packed.psubsw),
+  mmxPsubusb: words(packed.psubusb),
+  mmxPsubusw: words(packed.psubusw),
+  mmxPand: words(packed.pand),
+  mmxPandn: words(packed.pandn),
+  mmxPor: words(packed.por),
+  mmxPxor: words(packed.pxor),
+  mmxPcmpeqb: words(packed.pcmpeqb),
+  mmxPcmpeqw: words(packed.pcmpeqw),
+  mmxPcmpeqd: words(packed.pcmpeqd),
+  mmxPcmpgtb: words(packed.pcmpgtb),
+  mmxPcmpgtw: words(packed.pcmpgtw),
+  mmxPcmpgtd: words(packed.pcmpgtd),
+  mmxPminub: words(packed.pminub),
+  mmxPmaxub: words(packed.pmaxub),
+  mmxPminsw: words(packed.pminsw),
+  mmxPmaxsw: words(packed.pmaxsw),
+  mmxPavgb: words(packed.pavgb),
+  mmxPavgw: words(packed.pavgw),
+  mmxPmullw: words(packed.pmullw),
+  mmxPmulhw: words(packed.pmulhw),
+  mmxPmulhuw: words(packed.pmulhuw),
+  mmxPmulhrsw: words(packed.pmulhrsw),
+  mmxPmaddwd: words(packed.pmaddwd),
+  mmxPmaddubsw: words(packed.pmaddubsw),
   mmxPmuludq: pairs((s, aLo, _aHi, bLo) => multiply32(s, aLo, bLo)),
   mmxPsadbw: pairs((s, aLo, aHi, bLo, bHi) =>
     pair(s, packed.sumOfDifferences(aLo, bLo) + packed.sumOfDifferences(aHi, bHi), 0),
   ),
-  mmxPabsb: words(packed.absoluteBytes),
-  mmxPabsw: words(packed.absoluteWords),
-  mmxPabsd: words(packed.absoluteDwords),
-  mmxPsignb: words(packed.signBytes),
-  mmxPsignw: words(packed.signWords),
-  mmxPsignd: words(packed.signDwords),
-  mmxPsllw: shiftWords(packed.shiftWordsLeft),
-  mmxPslld: shiftWords(packed.shiftDwordsLeft),
+  mmxPabsb: words((_a, b) => packed.pabsb(b)),
+  mmxPabsw: words((_a, b) => packed.pabsw(b)),
+  mmxPabsd: words((_a, b) => packed.pabsd(b)),
+  mmxPsignb: words(packed.psignb),
+  mmxPsignw: words(packed.psignw),
+  mmxPsignd: words(packed.psignd),
+  mmxPsllw: shiftWords(packed.psllw),
+  mmxPslld: shiftWords(packed.pslld),
   mmxPsllq: shiftQuad(shiftLeft64),
-  mmxPsrlw: shiftWords(packed.shiftWordsRight),
-  mmxPsrld: shiftWords(packed.shiftDwordsRight),
+  mmxPsrlw: shiftWords(packed.psrlw),
+  mmxPsrld: shiftWords(packed.psrld),
   mmxPsrlq: shiftQuad(shiftRight64),
-  mmxPsraw: shiftWords(packed.shiftWordsArithmetic),
-  mmxPsrad: shiftWords(packed.shiftDwordsArithmetic),
-  mmxPacksswb: pack(packed.packSignedBytes),
-  mmxPackuswb: pack(packed.packUnsignedBytes),
-  mmxPackssdw: pack(packed.packSignedWords),
-  mmxPunpcklbw: unpackLow(packed.interleaveLowBytes, packed.interleaveHighBytes),
-  mmxPunpcklwd: unpackLow(packed.interleaveLowWords, packed.interleaveHighWords),
+  mmxPsraw: shiftWords(packed.psraw),
+  mmxPsrad: shiftWords(packed.psrad),
+  mmxPacksswb: pack(packed.packsswb),
+  mmxPackuswb: pack(packed.packuswb),
+  mmxPackssdw: pack(packed.packssdw),
+  mmxPunpcklbw: unpackLow(mixLowBytes, mixHighBytes),
+  mmxPunpcklwd: unpackLow(mixLowWords, mixHighWords),
   mmxPunpckldq: unpackLow(first, second),
-  mmxPunpckhbw: unpackHigh(packed.interleaveLowBytes, packed.interleaveHighBytes),
-  mmxPunpckhwd: unpackHigh(packed.interleaveLowWords, packed.interleaveHighWords),
+  mmxPunpckhbw: unpackHigh(mixLowBytes, mixHighBytes),
+  mmxPunpckhwd: unpackHigh(mixLowWords, mixHighWords),
   mmxPunpckhdq: unpackHigh(first, second),
   mmxPshufb: pairs((s, aLo, aHi, bLo, bHi) =>
     pair(s, chooseBytes(aLo, aHi, bLo), chooseBytes(aLo, aHi, bHi)),
   ),
   mmxPshufw: pairsWithImmediate(shuffleWords),
   mmxPalignr: pairsWithImmediate(align),
-  mmxPhaddw: horizontal(packed.sumOfWords, unlimited),
-  mmxPhaddsw: horizontal(packed.sumOfWords, packed.saturateS16),
+  mmxPhaddw: pack(packed.phaddw),
+  mmxPhaddsw: pack(packed.phaddsw),
   mmxPhaddd: pairs((s, aLo, aHi, bLo, bHi) => pair(s, aLo + aHi, bLo + bHi)),
-  mmxPhsubw: horizontal(packed.differenceOfWords, unlimited),
-  mmxPhsubsw: horizontal(packed.differenceOfWords, packed.saturateS16),
+  mmxPhsubw: pack(packed.phsubw),
+  mmxPhsubsw: pack(packed.phsubsw),
   mmxPhsubd: pairs((s, aLo, aHi, bLo, bHi) => pair(s, aLo - aHi, bLo - bHi)),
   mmxPinsrw: pinsrw,
   mmxPextrw: (cpu: Cpu, p: number) => {
@@ -404,7 +401,7 @@ export const MMX_EXECUTORS = {
     beginMmx(cpu, p);
     enterMmx(cpu.s);
     const at = mmxRegister(slotB(cpu, p));
-    const mask = packed.signMask(cpu.s[at]!) | (packed.signMask(cpu.s[at + 1]!) << 4);
+    const mask = packed.byteSigns(cpu.s[at]!) | (packed.byteSigns(cpu.s[at + 1]!) << 4);
     writeRegister32(cpu, slotA(cpu, p), mask);
   },
   mmxMovdLoad: movdLoad,
@@ -419,7 +416,7 @@ export const MMX_EXECUTORS = {
   },
   movq2dq: (cpu: Cpu, p: number) => {
     const { s } = cpu;
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     beginMmx(cpu, p);
     enterMmx(s);
     const from = mmxRegister(slotB(cpu, p));
@@ -431,7 +428,7 @@ export const MMX_EXECUTORS = {
   },
   movdq2q: (cpu: Cpu, p: number) => {
     const { s } = cpu;
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     beginMmx(cpu, p);
     enterMmx(s);
     const from = YMM + YMM_WORDS * slotB(cpu, p);

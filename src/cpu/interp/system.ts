@@ -43,17 +43,9 @@ import {
   SEGMENTS,
   SS,
   TR,
-  XCR0,
-  XINUSE,
 } from "../state-layout.ts";
-import { CR0_TS, CR4_DE, CR4_FSGSBASE, CR4_OSXSAVE, CR4_TSD } from "../system/control-bits.ts";
-import {
-  loadMachineStatus,
-  writeCr0,
-  writeCr3,
-  writeCr4,
-  writeXcr0,
-} from "../system/control-registers.ts";
+import { CR0_TS, CR4_DE, CR4_FSGSBASE, CR4_TSD } from "../system/control-bits.ts";
+import { loadMachineStatus, writeCr0, writeCr3, writeCr4 } from "../system/control-registers.ts";
 import { cpuid } from "../system/cpuid.ts";
 import {
   type Descriptor,
@@ -452,25 +444,6 @@ function rdtsc(cpu: Cpu, p: number): void {
   writeRegister32(cpu, EDX, value.high);
 }
 
-function xgetbv(cpu: Cpu, p: number): void {
-  const { s } = cpu;
-  s[CURRENT] = p;
-  if ((s[CR4]! & CR4_OSXSAVE) === 0) cpu.raise(UD);
-  const index = s[ECX]! >>> 0;
-  if (index > 1) cpu.raise(GP, 0);
-  // Index 1: the components that are not in their initial state.
-  writeRegister32(cpu, EAX, index === 0 ? s[XCR0]! : s[XCR0]! & s[XINUSE]!);
-  writeRegister32(cpu, EDX, 0);
-}
-
-function xsetbv(cpu: Cpu, p: number): void {
-  cpu.s[CURRENT] = p;
-  if ((cpu.s[CR4]! & CR4_OSXSAVE) === 0) cpu.raise(UD);
-  requireRing0(cpu, p);
-  if (cpu.s[ECX] !== 0) cpu.raise(GP, 0);
-  writeXcr0(cpu, cpu.s[EAX]!, cpu.s[EDX]!);
-}
-
 function changeAccessControl(isSet: boolean) {
   return (cpu: Cpu, p: number): void => {
     const { s } = cpu;
@@ -617,8 +590,6 @@ export const SYSTEM_EXECUTORS = {
   rdgsbase: readBase(GS),
   wrfsbase: writeBase(FS),
   wrgsbase: writeBase(GS),
-  xgetbv,
-  xsetbv,
   stac: changeAccessControl(true),
   clac: changeAccessControl(false),
   cli,

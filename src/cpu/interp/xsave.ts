@@ -10,21 +10,36 @@ import {
   AREA_MXCSR,
   AREA_WORDS,
   AREA_XMM,
-  AREA_YMM,
+  compactedWords,
   componentsInUse,
-  initializeVectors,
+  EXTENDED_COMPONENTS,
+  type ExtendedComponent,
+  initializeSse,
   initializeX87,
-  loadVectors,
+  loadSse,
   loadX87,
   MXCSR_INITIAL,
   MXCSR_MASK,
   saveMxcsr,
-  saveVectors,
+  saveSse,
   saveX87,
+  standardWords,
   vectorRegisters,
 } from "../fpu/save-area.ts";
 import { SAVE_ALL, SAVE_COMPACTED } from "../isa/xsave.ts";
-import { ADDRESS, CR0, CR4, CURRENT, GPR, MXCSR, RAX, XCR0 } from "../state-layout.ts";
+import {
+  ADDRESS,
+  CPL,
+  CR0,
+  CR4,
+  CURRENT,
+  GPR,
+  MXCSR,
+  RAX,
+  RCX,
+  RDX,
+  XCR0,
+} from "../state-layout.ts";
 import {
   CR0_EM,
   CR0_TS,
@@ -34,8 +49,14 @@ import {
   XCR0_SSE,
   XCR0_X87,
 } from "../system/control-bits.ts";
+import { writeXcr0 } from "../system/control-registers.ts";
 import { GP, NM, UD } from "../vectors.ts";
-import { loadM32, slotC, storeM32, widthOf } from "./operands.ts";
+import { loadM32, slotC, storeM32, widthOf, writeRegister32 } from "./operands.ts";
+import { beginVector } from "./vector.ts";
+
+const EAX = GPR + 2 * RAX;
+const ECX = GPR + 2 * RCX;
+const EDX = GPR + 2 * RDX;
 
 const area = new Int32Array(AREA_WORDS);
 
@@ -63,30 +84,30 @@ function openArea(cpu: Cpu, p: number, words: number, alignment: number, isWrite
   s[ADDRESS + 1] = hi;
 }
 
-/** Writes words `from` … `to` of the image, both even. */
-function writeWords(cpu: Cpu, from: number, to: number): void {
+/** Writes words `from` … `to` of the image, both even, to the area's words from `place` on. */
+function writeWords(cpu: Cpu, from: number, to: number, place = from): void {
   const { s, mem } = cpu;
   const lo = s[ADDRESS]!;
   const hi = s[ADDRESS + 1]!;
   for (let i = from; i < to; i += 2) {
-    const at = (lo + 4 * i) | 0;
+    const at = (lo + 4 * (i - from + place)) | 0;
     mem.store64(at, highHalfAt(cpu, lo, hi, at), area[i]!, area[i + 1]!);
   }
 }
 
-function readWords(cpu: Cpu, from: number, to: number): void {
+function readWords(cpu: Cpu, from: number, to: number, place = from): void {
   const { s, mem } = cpu;
   const lo = s[ADDRESS]!;
   const hi = s[ADDRESS + 1]!;
   for (let i = from; i < to; i += 2) {
-    const at = (lo + 4 * i) | 0;
+    const at = (lo + 4 * (i - from + place)) | 0;
     area[i] = mem.load64(at, highHalfAt(cpu, lo, hi, at));
     area[i + 1] = s[HI]!;
   }
 }
 
-function writeVectors(cpu: Cpu, at: number): void {
-  writeWords(cpu, at, at + 4 * vectorRegisters(cpu));
+function xmmEnd(cpu: Cpu): number {
+  return AREA_XMM + 4 * vectorRegisters(cpu);
 }
 
 function requireFxsr(cpu: Cpu, p: number): void {
@@ -108,19 +129,19 @@ function fxsave(cpu: Cpu, p: number): void {
   saveMxcsr(cpu.s, area);
   writeWords(cpu, 0, X87_WORDS);
   if (!hasSse(cpu)) return;
-  saveVectors(cpu, area, AREA_XMM, 0);
-  writeVectors(cpu, AREA_XMM);
+  saveSse(cpu, area);
+  writeWords(cpu, AREA_XMM, xmmEnd(cpu));
 }
 
 function fxrstor(cpu: Cpu, p: number): void {
   requireFxsr(cpu, p);
   openArea(cpu, p, LEGACY_WORDS, 16, false);
-  readWords(cpu, 0, AREA_XMM + 4 * vectorRegisters(cpu));
+  readWords(cpu, 0, xmmEnd(cpu));
   const mxcsr = area[AREA_MXCSR]!;
   if (hasSse(cpu)) {
     if ((mxcsr & ~MXCSR_MASK) !== 0) cpu.raise(GP, 0);
     cpu.s[MXCSR] = mxcsr;
-    loadVectors(cpu, area, AREA_XMM, 0);
+    loadSse(cpu, area);
   }
   loadX87(cpu, area, isLong(cpu, p));
 }
@@ -133,40 +154,45 @@ function requestedComponents(cpu: Cpu, p: number): number {
   s[CURRENT] = p;
   if ((s[CR4]! & CR4_OSXSAVE) === 0) cpu.raise(UD);
   if ((s[CR0]! & CR0_TS) !== 0) cpu.raise(NM);
-  return s[GPR + 2 * RAX]! & s[XCR0]!;
+  return s[EAX]! & s[XCR0]!;
 }
 
-/** The area's size in words, for these components: the one extended component is where it always is. */
-function areaWords(components: number): number {
-  return (components & XCR0_AVX) !== 0 ? AREA_WORDS : AREA_HEADER + HEADER_WORDS;
+/**
+ * Where a component is in an area: in compacted format, of which `format` are the components, behind those
+ * before it.
+ */
+function placeOf({ bit, word }: ExtendedComponent, isCompacted: boolean, format: number): number {
+  return isCompacted ? compactedWords(format & (bit - 1)) : word;
 }
 
 function xsave(cpu: Cpu, p: number): void {
   const { s } = cpu;
   const requested = requestedComponents(cpu, p);
   const kind = slotC(cpu, p);
-  openArea(cpu, p, areaWords(requested), 64, true);
+  const isCompacted = kind === SAVE_COMPACTED;
+  openArea(cpu, p, isCompacted ? compactedWords(requested) : standardWords(requested), 64, true);
   let inUse = componentsInUse(cpu) & requested;
-  const hasMxcsr = (requested & XCR0_SSE) !== 0 && s[MXCSR] !== MXCSR_INITIAL;
-  if (kind === SAVE_COMPACTED) {
-    if (hasMxcsr) inUse |= XCR0_SSE;
+  if (isCompacted) {
+    if ((requested & XCR0_SSE) !== 0 && s[MXCSR] !== MXCSR_INITIAL) inUse |= XCR0_SSE;
     area.fill(0, AREA_HEADER, AREA_HEADER + HEADER_WORDS);
     area[AREA_HEADER] = inUse;
     area[HEADER_XCOMP_BV] = requested;
     area[HEADER_XCOMP_BV + 1] = COMPACTED;
-    writeComponents(cpu, p, inUse, inUse & XCR0_SSE);
+    writeLegacy(cpu, p, inUse, inUse & XCR0_SSE);
+    writeExtended(cpu, inUse, true, requested);
     writeWords(cpu, AREA_HEADER, AREA_HEADER + 4);
     return;
   }
   readWords(cpu, AREA_HEADER, AREA_HEADER + 2);
   area[AREA_HEADER] = (area[AREA_HEADER]! & ~requested) | inUse;
   const written = kind === SAVE_ALL ? requested : inUse;
-  writeComponents(cpu, p, written, requested & (XCR0_SSE | XCR0_AVX));
+  writeLegacy(cpu, p, written, requested & (XCR0_SSE | XCR0_AVX));
+  writeExtended(cpu, written, false, 0);
   writeWords(cpu, AREA_HEADER, AREA_HEADER + 2);
 }
 
 /** MXCSR goes with SSE or AVX state, by an instruction's own rules: `mxcsr` is not zero where it is written. */
-function writeComponents(cpu: Cpu, p: number, components: number, mxcsr: number): void {
+function writeLegacy(cpu: Cpu, p: number, components: number, mxcsr: number): void {
   if ((components & XCR0_X87) !== 0) {
     saveX87(cpu, area, isLong(cpu, p));
     writeWords(cpu, 0, AREA_MXCSR);
@@ -177,15 +203,22 @@ function writeComponents(cpu: Cpu, p: number, components: number, mxcsr: number)
     writeWords(cpu, AREA_MXCSR, AREA_MXCSR + 2);
   }
   if ((components & XCR0_SSE) !== 0) {
-    saveVectors(cpu, area, AREA_XMM, 0);
-    writeVectors(cpu, AREA_XMM);
-  }
-  if ((components & XCR0_AVX) !== 0) {
-    saveVectors(cpu, area, AREA_YMM, 4);
-    writeVectors(cpu, AREA_YMM);
+    saveSse(cpu, area);
+    writeWords(cpu, AREA_XMM, xmmEnd(cpu));
   }
 }
 
+function writeExtended(cpu: Cpu, components: number, isCompacted: boolean, format: number): void {
+  for (const component of EXTENDED_COMPONENTS) {
+    if ((components & component.bit) === 0) continue;
+    component.save(cpu, area);
+    const { word } = component;
+    const end = word + component.usedWords(cpu);
+    writeWords(cpu, word, end, placeOf(component, isCompacted, format));
+  }
+}
+
+/** Everything is checked and read before anything is changed. */
 function xrstor(cpu: Cpu, p: number): void {
   const { s } = cpu;
   const requested = requestedComponents(cpu, p);
@@ -194,16 +227,25 @@ function xrstor(cpu: Cpu, p: number): void {
   const isCompacted = area[HEADER_XCOMP_BV + 1]! < 0;
   checkHeader(cpu, isCompacted);
   const stored = area[AREA_HEADER]!;
-  const loaded = requested & stored;
-  openArea(cpu, p, areaWords(loaded), 64, false);
-  readWords(cpu, 0, AREA_XMM + 4 * vectorRegisters(cpu));
-  if ((loaded & XCR0_AVX) !== 0) readWords(cpu, AREA_YMM, AREA_YMM + 4 * vectorRegisters(cpu));
-  const mxcsrOf = isCompacted ? loaded & XCR0_SSE : requested & (XCR0_SSE | XCR0_AVX);
+  const format = area[HEADER_XCOMP_BV]!;
+  openArea(cpu, p, isCompacted ? compactedWords(format) : standardWords(requested), 64, false);
+  readWords(cpu, 0, xmmEnd(cpu));
+  readExtended(cpu, requested & stored, isCompacted, format);
+  const mxcsrOf = isCompacted ? requested & stored & XCR0_SSE : requested & (XCR0_SSE | XCR0_AVX);
   if (mxcsrOf !== 0) {
     if ((area[AREA_MXCSR]! & ~MXCSR_MASK) !== 0) cpu.raise(GP, 0);
     s[MXCSR] = area[AREA_MXCSR]!;
-  } else if (isCompacted && (requested & XCR0_SSE) !== 0) s[MXCSR] = MXCSR_INITIAL;
+  } else if ((requested & XCR0_SSE) !== 0) s[MXCSR] = MXCSR_INITIAL;
   restoreComponents(cpu, p, requested, stored);
+}
+
+function readExtended(cpu: Cpu, components: number, isCompacted: boolean, format: number): void {
+  for (const component of EXTENDED_COMPONENTS) {
+    if ((components & component.bit) === 0) continue;
+    const { word } = component;
+    const end = word + component.usedWords(cpu);
+    readWords(cpu, word, end, placeOf(component, isCompacted, format));
+  }
 }
 
 /** What an area must not have: SDM 1 13.8. */
@@ -228,21 +270,33 @@ function restoreComponents(cpu: Cpu, p: number, requested: number, stored: numbe
     else initializeX87(cpu.s);
   }
   if ((requested & XCR0_SSE) !== 0) {
-    if ((stored & XCR0_SSE) !== 0) loadVectors(cpu, area, AREA_XMM, 0);
-    else initializeVectors(cpu, 0);
+    if ((stored & XCR0_SSE) !== 0) loadSse(cpu, area);
+    else initializeSse(cpu);
   }
-  if ((requested & XCR0_AVX) !== 0) {
-    if ((stored & XCR0_AVX) !== 0) loadVectors(cpu, area, AREA_YMM, 4);
-    else initializeVectors(cpu, 4);
+  for (const component of EXTENDED_COMPONENTS) {
+    if ((requested & component.bit) === 0) continue;
+    if ((stored & component.bit) !== 0) component.load(cpu, area);
+    else component.initialize(cpu);
   }
 }
 
-/** SSE instructions need CR4.OSFXSR and trap with CR0.TS; CR0.EM makes them undefined. */
-export function requireSse(cpu: Cpu, p: number): void {
+function xgetbv(cpu: Cpu, p: number): void {
   const { s } = cpu;
   s[CURRENT] = p;
-  if ((s[CR0]! & CR0_EM) !== 0 || !hasSse(cpu)) cpu.raise(UD);
-  if ((s[CR0]! & CR0_TS) !== 0) cpu.raise(NM);
+  if ((s[CR4]! & CR4_OSXSAVE) === 0) cpu.raise(UD);
+  const index = s[ECX]! >>> 0;
+  if (index > 1) cpu.raise(GP, 0);
+  // Index 1: the components that are not in their initial state.
+  writeRegister32(cpu, EAX, index === 0 ? s[XCR0]! : s[XCR0]! & componentsInUse(cpu));
+  writeRegister32(cpu, EDX, 0);
+}
+
+function xsetbv(cpu: Cpu, p: number): void {
+  const { s } = cpu;
+  s[CURRENT] = p;
+  if ((s[CR4]! & CR4_OSXSAVE) === 0) cpu.raise(UD);
+  if (s[CPL] !== 0 || s[ECX] !== 0) cpu.raise(GP, 0);
+  writeXcr0(cpu, s[EAX]!, s[EDX]!);
 }
 
 export const XSAVE_EXECUTORS = {
@@ -250,14 +304,16 @@ export const XSAVE_EXECUTORS = {
   fxrstor,
   xsave,
   xrstor,
+  xgetbv,
+  xsetbv,
   ldmxcsr: (cpu: Cpu, p: number) => {
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     const value = loadM32(cpu, p);
     if ((value & ~MXCSR_MASK) !== 0) cpu.raise(GP, 0);
     cpu.s[MXCSR] = value;
   },
   stmxcsr: (cpu: Cpu, p: number) => {
-    requireSse(cpu, p);
+    beginVector(cpu, p);
     storeM32(cpu, p, cpu.s[MXCSR]!);
   },
 } as const;

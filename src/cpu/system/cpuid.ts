@@ -3,10 +3,11 @@
 // comes from the model's feature set, so it announces exactly what is there.
 import { MAXPHYADDR } from "../../mmu/physical-memory.ts";
 import type { Cpu } from "../cpu.ts";
+import { compactedWords, EXTENDED_COMPONENTS, standardWords } from "../fpu/save-area.ts";
 import type { Feature } from "../isa/row.ts";
 import { LAPIC_HZ, TSC_HZ } from "../model.ts";
 import { CR4, GPR, RAX, RBX, RCX, RDX, XCR0 } from "../state-layout.ts";
-import { CR4_OSXSAVE, XCR0_AVX } from "./control-bits.ts";
+import { CR4_OSXSAVE } from "./control-bits.ts";
 
 type Leaf = readonly [eax: number, ebx: number, ecx: number, edx: number];
 type Bits = readonly (readonly [feature: Feature | true, bit: number])[];
@@ -195,24 +196,22 @@ function topologyLeaf(cpu: Cpu, subleaf: number): Leaf {
   return [0, 0, subleaf & 0xff, cpu.apicId];
 }
 
-/** Bytes of an XSAVE area in standard format for a set of components. */
-export function xsaveBytes(components: number): number {
-  return (components & XCR0_AVX) !== 0 ? 576 + 256 : 576;
-}
-
 function xsaveLeaf(cpu: Cpu, subleaf: number): Leaf {
   const { xcr0Mask, features } = cpu.model;
+  const enabled = cpu.s[XCR0]!;
   switch (subleaf) {
     case 0:
-      return [xcr0Mask, xsaveBytes(cpu.s[XCR0]!), xsaveBytes(xcr0Mask), 0];
+      return [xcr0Mask, 4 * standardWords(enabled), 4 * standardWords(xcr0Mask), 0];
     case 1: {
+      // XGETBV with ECX = 1 is bit 2.
       const bits = (features.has("XSAVEOPT") ? 1 : 0) | (features.has("XSAVEC") ? 2 : 0) | (1 << 2);
-      return [bits, xsaveBytes(cpu.s[XCR0]!), 0, 0];
+      return [bits, 4 * compactedWords(enabled), 0, 0];
     }
-    case 2:
-      return (xcr0Mask & XCR0_AVX) !== 0 ? [256, 576, 0, 0] : NOTHING;
-    default:
-      return NOTHING;
+    default: {
+      const component = EXTENDED_COMPONENTS.find(({ bit }) => bit === (xcr0Mask & (1 << subleaf)));
+      if (component === undefined || subleaf > 31) return NOTHING;
+      return [4 * component.words, 4 * component.word, 0, 0];
+    }
   }
 }
 

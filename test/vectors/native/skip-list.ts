@@ -121,6 +121,10 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
       shift !== undefined && isResultUndefined(choice.parsed.row, shift),
   },
   {
+    reason: "CVTPI2PS with a memory operand enters MMX state on Intel alone",
+    applies: ({ choice }) => choice.parsed.row.op === "cvtpi2ps" && choice.memory !== undefined,
+  },
+  {
     reason: "BSWAP of 16 bits is undefined",
     applies: ({ choice }) => choice.parsed.row.mnemonic === "bswap" && operandSize(choice) === 2,
   },
@@ -147,6 +151,10 @@ const STATUS_ES = 0x80n;
 const FSW = FIELD_BY_NAME.get("fsw")!;
 
 const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
+  {
+    reason: "AMD is in MMX state already when the store of MASKMOVQ faults",
+    applies: ({ choice }, { trap }) => choice.parsed.row.op === "mmxMaskmovq" && trap !== undefined,
+  },
   {
     reason: "it left 64-bit code",
     applies: (_scenario, { hasLeft }) => hasLeft,

@@ -16,7 +16,9 @@
 #define PIT_CONTROL 0x43
 #define PIT_ONE_SHOT 0x30 /* counter 0, low then high byte, mode 0: interrupt on terminal count */
 #define PIT_LATCH 0x00
-#define PIT_TOP 65536
+#define PIT_READ_STATUS 0xe2 /* of counter 0 */
+#define PIT_NULL_COUNT 0x40
+#define PIT_TOP 65536u
 #define PIT_IRQ 0
 
 #define RTC_INDEX 0x70
@@ -65,13 +67,17 @@ static void calibrate(void) {
     outb(PIT_CONTROL, PIT_ONE_SHOT);
     outb(PIT_COUNTER_0, 0); /* 0 is 65536 */
     outb(PIT_COUNTER_0, 0);
+    /* The chip takes the count over with its next pulse; until then it shows the one before. */
+    do outb(PIT_CONTROL, PIT_READ_STATUS);
+    while ((inb(PIT_COUNTER_0) & PIT_NULL_COUNT) != 0);
     sample(); /* the first time, anything takes longer */
     struct sample begin = sample();
     while (!has_counted) cpu_sleep();
     struct sample end = sample();
     interrupts_enable();
     isa_interrupt_mask(PIT_IRQ);
-    uint64_t elapsed = begin.pit + PIT_TOP - end.pit;
+    /* From 65536, which reads as 0, down to 0; then from 65535 on. */
+    uint64_t elapsed = (begin.pit == 0 ? PIT_TOP : begin.pit) + (-end.pit & (PIT_TOP - 1));
     tsc_hz = (end.tsc - begin.tsc) * PIT_HZ / elapsed;
     timer_hz = (begin.timer - end.timer) * PIT_HZ / elapsed;
 }
