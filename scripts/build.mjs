@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Builds dist/: the library, the commands and the VM's thread, flat, so that they find each other; and the
-// library's type declarations. `--no-types` leaves those out.
+// library's type declarations. `--no-types` leaves those out; `--outdir=path` builds elsewhere.
 import { execFileSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const dist = `${root}dist`;
+const { values: options } = parseArgs({
+  options: { "no-types": { type: "boolean" }, outdir: { type: "string" } },
+});
+const dist = path.resolve(options.outdir ?? `${root}dist`);
 const COMMANDS = ["tshyve", "bhyveload", "bhyve", "bhyvectl"];
 
 const common = {
@@ -35,13 +40,11 @@ await build({
   packages: "external",
 });
 for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
-linkCommands();
-if (!process.argv.includes("--no-types")) {
-  execFileSync(
-    process.execPath,
-    [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.types.json"],
-    { cwd: root, stdio: "inherit" },
-  );
+if (options.outdir === undefined) linkCommands();
+if (options["no-types"] !== true) {
+  const tsc = `${root}node_modules/typescript/bin/tsc`;
+  const project = ["-p", "tsconfig.types.json", "--outDir", `${dist}/types`];
+  execFileSync(process.execPath, [tsc, ...project], { cwd: root, stdio: "inherit" });
 }
 
 /** In a clone npm links the commands of every package but this one. With these, `npx bhyve` needs no copy of it. */
