@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Builds dist/: the library, the commands and the VM's thread, flat, so that they find each other; and the
-// library's type declarations. `--no-types` leaves those out; `--outdir=path` builds elsewhere.
+// library's type declarations. `--no-types` leaves those out. `--outdir=DIR` builds elsewhere: what tests run.
+// `--standalone` puts all packages in, for a place from which they cannot be found.
 import { execFileSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import path from "node:path";
@@ -10,9 +11,13 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { values: options } = parseArgs({
-  options: { "no-types": { type: "boolean" }, outdir: { type: "string" } },
+  options: {
+    "no-types": { type: "boolean" },
+    outdir: { type: "string" },
+    standalone: { type: "boolean" },
+  },
 });
-const dist = path.resolve(options.outdir ?? `${root}dist`);
+const dist = options.outdir ?? `${root}dist`;
 const COMMANDS = ["tshyve", "bhyveload", "bhyve", "bhyvectl"];
 
 const common = {
@@ -37,13 +42,13 @@ await build({
     ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
   },
   splitting: true,
-  packages: "external",
+  packages: options.standalone === true ? "bundle" : "external",
 });
 for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
 if (options.outdir === undefined) linkCommands();
 if (options["no-types"] !== true) {
   const tsc = `${root}node_modules/typescript/bin/tsc`;
-  const project = ["-p", "tsconfig.types.json", "--outDir", `${dist}/types`];
+  const project = ["-p", "tsconfig.types.json", "--outDir", path.resolve(dist, "types")];
   execFileSync(process.execPath, [tsc, ...project], { cwd: root, stdio: "inherit" });
 }
 

@@ -18,7 +18,12 @@ const IMAGE = freebsdImage();
 
 let sessions: Sessions;
 beforeAll(async () => {
+<<<<<<< HEAD
   if (IMAGE !== undefined) sessions = await bundled<Sessions>(new URL("../support/guest-session.ts", import.meta.url));
+=======
+  if (IMAGE !== undefined)
+    sessions = await bundled(new URL("../support/guest-session.ts", import.meta.url));
+>>>>>>> main
 });
 
 /** bhyveload -d disk -m 1024 guest0; bhyve -A -I -m 1024 -s 0:0,virtio-blk,disk -S 31,uart,stdio guest0 */

@@ -20,7 +20,8 @@ const GUESTS = linuxGuests();
 
 let sessions: Sessions;
 beforeAll(async () => {
-  if (GUESTS.length > 0) sessions = await bundled<Sessions>(new URL("../support/guest-session.ts", import.meta.url));
+  if (GUESTS.length > 0)
+    sessions = await bundled(new URL("../support/guest-session.ts", import.meta.url));
 });
 
 function boot(guest: string, commandLine: string, more: readonly string[] = []): GuestSession {

@@ -8,7 +8,7 @@ import { it } from "vitest";
 /** Where makers of filesystems are, also for a user whose PATH leaves these out. */
 const EXTRA_PATHS = ["/usr/sbin", "/sbin"];
 
-/** Where a program of the host is; undefined if it is not on PATH, nor where administrators have theirs. */
+/** Its path; undefined if the host does not have it. */
 export function findTool(name: string): string | undefined {
   const { PATH = "" } = process.env;
   const folders = [...PATH.split(delimiter), ...EXTRA_PATHS];
