@@ -55,7 +55,7 @@ describe("the built package", () => {
 
   it.each(Object.keys(MANIFEST.bin))("has a command %s that explains itself", (name) => {
     const { status, stdout } = node(folder, [inside(MANIFEST.bin[name]!), "--help"]);
-    expect(stdout).toMatch(new RegExp(`^usage: ${name} `));
+    expect(stdout).toMatch(new RegExp(`^usage: ${name} `, "i"));
     expect(status).toBe(0);
   });
 
@@ -73,17 +73,21 @@ describe("the built package", () => {
     expect(stdout).toBe(`${64 * 2 ** 20}\ntrue ERR_BAD_OPTION\n`);
   });
 
-  it("has declarations that a strict program compiles against", { timeout: 120_000 }, () => {
-    const program = `
-      import { Machine, machineConfig, Config, type MachineHost } from "tshyve";
+  it("has declarations that the README's program compiles against, strictly", {
+    timeout: 120_000,
+  }, () => {
+    const [, example = ""] = /^```ts\n(.*?)^```$/ms.exec(readProjectFile("README.md")) ?? [];
+    expect(example).toContain("vm.run()");
+    const program = `${example}
+      import { type Machine, type MachineHost } from "tshyve";
       export const limit = (machine: Machine): string => machine.loop.run(1000);
       export const host = (given: MachineHost): string => given.name;
-      export const memory: number = machineConfig(new Config()).memoryBytes;
     `;
     writeFileSync(join(folder, "program.ts"), program);
     const compilerOptions = {
-      ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, types: [] },
+      ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, types: ["node"] },
       ...{ module: "nodenext", target: "es2023", lib: ["es2024"] },
+      typeRoots: [join(PROJECT, "node_modules/@types")],
     };
     const configuration = { compilerOptions, include: ["program.ts"] };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(configuration));
