@@ -83,13 +83,13 @@ describe("the built package", () => {
       export const limit = (machine: Machine): string => machine.loop.run(1000);
       export const host = (given: MachineHost): string => given.name;
     `;
-    writeFileSync(join(folder, "program.ts"), program);
+    writeFileSync(join(folder, "program.mts"), program);
     const compilerOptions = {
       ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, types: ["node"] },
       ...{ module: "nodenext", target: "es2023", lib: ["es2024"] },
       typeRoots: [join(PROJECT, "node_modules/@types")],
     };
-    const configuration = { compilerOptions, include: ["program.ts"] };
+    const configuration = { compilerOptions, include: ["program.mts"] };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(configuration));
     const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
     const { stdout, status } = node(folder, [tsc]);
