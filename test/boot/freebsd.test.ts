@@ -40,11 +40,10 @@ async function run(session: GuestSession, line: string): Promise<string> {
   return text.replaceAll("\r", "").split("\n").slice(1, -1).join("\n");
 }
 
-describe.skipIf(IMAGE !== undefined)("FreeBSD", () => {
-  it.skip("boots (skipped: TSHYVE_FREEBSD_IMAGE does not name a disk image)", () => {});
-});
+const NAME =
+  IMAGE === undefined ? "FreeBSD (skipped: TSHYVE_FREEBSD_IMAGE names no image)" : "FreeBSD";
 
-describe.skipIf(IMAGE === undefined)("FreeBSD", () => {
+describe.skipIf(IMAGE === undefined)(NAME, () => {
   const disk = IMAGE === undefined ? undefined : copyOfDisk(IMAGE);
   afterAll(() => disk?.remove());
 
