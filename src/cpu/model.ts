@@ -64,7 +64,21 @@ const V2_FEATURES: readonly Feature[] = [
   "CLWB",
 ];
 
-const V3_FEATURES: readonly Feature[] = [...V2_FEATURES, "LZCNT", "MOVBE", "ADX", "BMI1", "BMI2"];
+const V3_FEATURES: readonly Feature[] = [
+  ...V2_FEATURES,
+  "LZCNT",
+  "MOVBE",
+  "ADX",
+  "BMI1",
+  "BMI2",
+  "AVX",
+  "AVX2",
+  "FMA",
+  "F16C",
+  "AES",
+  "PCLMULQDQ",
+  "SHA",
+];
 
 export interface ProcessorModel {
   readonly level: CpuLevel;

@@ -15,6 +15,7 @@ const VECTOR_OPERANDS: ReadonlySet<Where> = new Set<Where>([
   "vectorRm",
   "vectorReg",
   "vectorOrMemory",
+  "vectorMemory",
 ]);
 const ALL_FEATURES = new Set(
   ISA_ROWS.flatMap(({ feature }): Feature[] => (feature ? [feature] : [])),
@@ -27,11 +28,22 @@ const OURS = new Set([
   CpuidFeature.SSSE3,
   CpuidFeature.SSE4_1,
   CpuidFeature.SSE4_2,
+  CpuidFeature.AVX,
+  CpuidFeature.AVX2,
+  CpuidFeature.FMA,
+  CpuidFeature.F16C,
+  CpuidFeature.AES,
+  CpuidFeature.PCLMULQDQ,
+  CpuidFeature.SHA,
 ]);
 /** With memory operands they name no MMX register, but it is what they work on. */
 const MMX_CONVERSIONS = new Set([Mnemonic.Cvtpi2ps, Mnemonic.Cvtpi2pd]);
 /** With memory operands they name no XMM register, but read a float. */
 const FLOAT_CONVERSIONS = new Set([
+  Mnemonic.Vcvtss2si,
+  Mnemonic.Vcvtsd2si,
+  Mnemonic.Vcvttss2si,
+  Mnemonic.Vcvttsd2si,
   Mnemonic.Cvtss2si,
   Mnemonic.Cvtsd2si,
   Mnemonic.Cvttss2si,
@@ -112,6 +124,24 @@ function* legacyEncodings(): Generator<Uint8Array> {
   }
 }
 
+/** Both prefixes, W, L, a first source and none, X for an index register of its own. */
+function* vexEncodings(): Generator<Uint8Array> {
+  for (let opcode = 0; opcode < 256; opcode++) {
+    for (let low = 0; low < 8; low++) {
+      for (const vvvv of [0x78, 0x20]) {
+        for (const modrm of MODRMS) {
+          yield Uint8Array.from([0xc5, 0x80 | vvvv | low, opcode, modrm, ...TAIL]);
+          for (let map = 1; map <= 3; map++) {
+            for (const w of [0, 0x80]) {
+              yield Uint8Array.from([0xc4, 0xa0 | map, w | vvvv | low, opcode, modrm, ...TAIL]);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 /** The first few readings that differ, of all encodings. */
 function disagreements(encodings: Iterable<Uint8Array>): string[] {
   const found: string[] = [];
@@ -135,7 +165,11 @@ function describeReading(reading: Reading | undefined): string {
 }
 
 describe("the decoder", () => {
-  it("finds every SSE instruction that iced-x86 finds, and no others", () => {
+  it("finds every legacy vector instruction that iced-x86 finds, and no others", () => {
     expect(disagreements(legacyEncodings())).toEqual([]);
   });
+
+  it("finds every VEX one likewise", () => {
+    expect(disagreements(vexEncodings())).toEqual([]);
+  }, 30_000);
 });

@@ -6,49 +6,14 @@ import { describe, expect, it } from "vitest";
 import { processorModel } from "../../src/cpu/model.ts";
 import { CR0, CR2, CR4, FLAGS, GPR, MXCSR, YMM } from "../../src/cpu/state-layout.ts";
 import { GP, NM, PF, UD, XM } from "../../src/cpu/vectors.ts";
-import { CODE, DATA, PAGE_TABLES, TestMachine } from "../support/test-machine.ts";
+import { CODE, DATA, PAGE_TABLES } from "../support/test-machine.ts";
+import { VectorProbe } from "../support/vector-probe.ts";
 import { differences, operandSet, parseRecording, VectorRunner } from "../support/vector-state.ts";
 
 const ADDPS = [0x0f, 0x58, 0xc1]; // addps xmm0, xmm1
 const MOVAPS_LOAD = [0x0f, 0x28, 0x06]; // movaps xmm0, [rsi]
 const MOVUPS_LOAD = [0x0f, 0x10, 0x06];
 const MOVUPS_STORE = [0x0f, 0x11, 0x06];
-
-/** A machine in 64-bit mode that reports the first exception of what it runs. */
-class Probe {
-  readonly machine = new TestMachine();
-  fault = 0;
-
-  constructor(enter: (machine: TestMachine) => void = (machine) => machine.enterLongMode()) {
-    enter(this.machine);
-    this.machine.vcpu.cpu.trace = {
-      wantsInstructions: false,
-      instruction() {},
-      fault: (vector) => {
-        if (this.fault === 0) this.fault = vector;
-      },
-      interrupt() {},
-    };
-  }
-
-  /** The exception that the instruction raises; 0 if it completes. */
-  run(code: readonly number[]): number {
-    this.fault = 0;
-    this.machine.load(code, CODE);
-    this.machine.run(1);
-    return this.fault;
-  }
-
-  word(register: number, index: number): number {
-    return this.machine.state[YMM + 8 * register + index]! >>> 0;
-  }
-
-  setWords(register: number, words: readonly number[]): void {
-    words.forEach((word, i) => {
-      this.machine.state[YMM + 8 * register + i] = word;
-    });
-  }
-}
 
 describe("SSE instructions, recorded on a processor", () => {
   const file = new URL("./fixtures/sse-results.txt", import.meta.url);
@@ -63,30 +28,30 @@ describe("SSE instructions, recorded on a processor", () => {
 
 describe("SSE instructions", () => {
   it("keep the upper half of the YMM register", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     probe.setWords(0, [1, 2, 3, 4, 5, 6, 7, 8]);
     probe.run([0x66, 0x0f, 0xef, 0xc0]); // pxor xmm0, xmm0
     expect([0, 1, 2, 3, 4, 5, 6, 7].map((i) => probe.word(0, i))).toEqual([0, 0, 0, 0, 5, 6, 7, 8]);
   });
 
   it("raise #UD while CR0.EM is set or CR4.OSFXSR clear, else #NM while CR0.TS is set", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     const { state } = probe.machine;
     const { [CR0]: cr0, [CR4]: cr4 } = state;
     state[CR0] = cr0! | (1 << 2) | (1 << 3);
     expect(probe.run(ADDPS)).toBe(UD);
     state[CR0] = cr0! | (1 << 3);
-    expect(new Probe().run(ADDPS)).toBe(0);
-    const other = new Probe();
+    expect(new VectorProbe().run(ADDPS)).toBe(0);
+    const other = new VectorProbe();
     other.machine.state[CR0] = cr0! | (1 << 3);
     expect(other.run(ADDPS)).toBe(NM);
-    const bare = new Probe();
+    const bare = new VectorProbe();
     bare.machine.state[CR4] = cr4! & ~(1 << 9);
     expect(bare.run(ADDPS)).toBe(UD);
   });
 
   it("work in real mode, too", () => {
-    const probe = new Probe((machine) => machine.enterRealMode());
+    const probe = new VectorProbe((machine) => machine.enterRealMode());
     probe.machine.state[CR4] = 1 << 9;
     probe.setWords(0, [0x3f800000, 0, 0, 0]);
     probe.setWords(1, [0x40000000, 0, 0, 0]);
@@ -97,22 +62,22 @@ describe("SSE instructions", () => {
   });
 
   it("raise #GP for misaligned memory operands unless they are for unaligned ones", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     probe.machine.setRegister(6, BigInt(DATA + 8));
     expect(probe.run(MOVUPS_LOAD)).toBe(0);
     expect(probe.run([0x66, 0x0f, 0x3a, 0x63, 0x06, 0])).toBe(0); // pcmpistri xmm0, [rsi], 0
     expect(probe.run(MOVAPS_LOAD)).toBe(GP);
-    const second = new Probe();
+    const second = new VectorProbe();
     second.machine.setRegister(6, BigInt(DATA + 8));
     expect(second.run([0x0f, 0x58, 0x06])).toBe(GP); // addps xmm0, [rsi]
-    const third = new Probe();
+    const third = new VectorProbe();
     third.machine.setRegister(6, BigInt(DATA + 8));
     expect(third.run([0x0f, 0x29, 0x06])).toBe(GP); // movaps [rsi], xmm0
   });
 
   it("load nothing and store nothing of an operand whose second page is missing", () => {
     const edge = DATA + 0x200000; // the next large page
-    const probe = new Probe((machine) => {
+    const probe = new VectorProbe((machine) => {
       machine.enterLongMode();
       machine.memory.store(PAGE_TABLES + 0x2000 + 8 * (edge >> 21), 4, 0);
       machine.vcpu.stateChanged();
@@ -126,7 +91,7 @@ describe("SSE instructions", () => {
   });
 
   it("raise #XM for an unmasked exception, or #UD without CR4.OSXMMEXCPT, and change no register", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     const { state } = probe.machine;
     probe.setWords(0, [0x3f800000, 0x3f800000, 0, 0]);
     probe.setWords(1, [0, 0x40000000, 0, 0]);
@@ -135,7 +100,7 @@ describe("SSE instructions", () => {
     expect([probe.word(0, 0), probe.word(0, 1)]).toEqual([0x3f800000, 0x3f800000]);
     // 0/0 in the other elements is invalid, and found at the same time: SDM 1 11.5.2.
     expect(state[MXCSR]! & 0x3f).toBe(0b101);
-    const other = new Probe();
+    const other = new VectorProbe();
     other.setWords(0, [0x3f800000, 0, 0, 0]);
     other.machine.state[MXCSR] = 0;
     other.machine.state[CR4] = other.machine.state[CR4]! & ~(1 << 10);
@@ -143,7 +108,7 @@ describe("SSE instructions", () => {
   });
 
   it("approximate reciprocals within 1.5 × 2^-12, as SDM 2 promises", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     const { floats } = probe.machine.vcpu.cpu;
     for (let value = 1e-30; value < 1e30; value *= 3.7) {
       floats[YMM + 8] = value;
@@ -156,7 +121,7 @@ describe("SSE instructions", () => {
   });
 
   it("approximate what has no reciprocal: SDM 2, RCPPS and RSQRTPS", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     probe.setWords(1, [0x00000001, 0x80000000, 0x7f000000, 0xff800000]);
     probe.run([0x0f, 0x53, 0xc1]); // rcpps xmm0, xmm1
     expect([0, 1, 2, 3].map((i) => probe.word(0, i))).toEqual([
@@ -171,7 +136,7 @@ describe("SSE instructions", () => {
   });
 
   it("leave comparisons' flags alone when the comparison faults", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     probe.setWords(0, [0x7f800001]);
     probe.machine.state[MXCSR] = 0;
     probe.machine.state[FLAGS] = 0x8d7;
@@ -180,7 +145,7 @@ describe("SSE instructions", () => {
   });
 
   it("store the bytes that MASKMOVDQU's mask selects, and no others", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     const { machine } = probe;
     machine.memory.write(DATA, new Uint8Array(16).fill(0xee));
     machine.setRegister(7, BigInt(DATA));
@@ -192,7 +157,7 @@ describe("SSE instructions", () => {
   });
 
   it("use 64-bit lengths in PCMPESTRI with REX.W", () => {
-    const probe = new Probe();
+    const probe = new VectorProbe();
     const { machine } = probe;
     machine.setRegister(0, 1n << 32n);
     machine.setRegister(2, 16n);
@@ -207,20 +172,8 @@ describe("SSE instructions", () => {
   it("are not there on a processor that does not announce them", () => {
     const model = processorModel();
     const features = new Set([...model.features].filter((feature) => feature !== "SSE4_1"));
-    const machine = new TestMachine({ ...model, features });
-    machine.enterLongMode();
-    let fault = 0;
-    machine.vcpu.cpu.trace = {
-      wantsInstructions: false,
-      instruction() {},
-      fault: (vector) => {
-        fault ||= vector;
-      },
-      interrupt() {},
-    };
-    machine.load([0x66, 0x0f, 0x38, 0x17, 0xc1]); // ptest xmm0, xmm1
-    machine.run(1);
-    expect(fault).toBe(UD);
+    const probe = new VectorProbe(undefined, { ...model, features });
+    expect(probe.run([0x66, 0x0f, 0x38, 0x17, 0xc1])).toBe(UD); // ptest xmm0, xmm1
   });
 
   it("give the same result again with the same operands", () => {

@@ -97,6 +97,8 @@ export class Decoder {
   base = NO_REGISTER;
   index = NO_REGISTER;
   scale = 0;
+  /** The index field of a SIB byte as the number of a vector register; NO_REGISTER without one. */
+  vectorIndex = NO_REGISTER;
   /** Sign-extended; an absolute offset's low and high half. */
   displacement = 0;
   displacementHi = 0;
@@ -316,6 +318,10 @@ export class Decoder {
       if (modrm >= 0xc0) key |= KEY_REGISTER;
       key |= (this.reg3 << KEY_REG_SHIFT) | (this.rm3 << KEY_RM_SHIFT);
       this.row = table.rows[key]!;
+      // Where VEX.W widens a general register it is ignored outside 64-bit mode.
+      if (this.isVex && this.#size !== 64 && this.row !== NO_ROW) {
+        if (ISA_ROWS[this.row]!.mode === "64") this.row = table.rows[key & ~KEY_W]!;
+      }
       // MOV to and from control and debug registers takes every ModRM for a register form.
       if (modrm < 0xc0 && this.#isAlwaysRegister(opcode)) {
         this.row = table.rows[key | KEY_REGISTER]!;
@@ -338,6 +344,7 @@ export class Decoder {
     this.displacementHi = 0;
     this.scale = 0;
     this.index = NO_REGISTER;
+    this.vectorIndex = NO_REGISTER;
     const isShort = this.#size === 16 ? !this.#has67 : this.#size === 32 && this.#has67;
     if (isShort) {
       this.#memory16(mod);
@@ -358,6 +365,7 @@ export class Decoder {
     this.scale = sib >> 6;
     const index = ((sib >> 3) & 7) | ((this.#rex & REX_X) !== 0 ? 8 : 0);
     this.index = index === 4 ? NO_REGISTER : index;
+    this.vectorIndex = index;
     return sib & 7;
   }
 
@@ -408,7 +416,8 @@ export class Decoder {
           break;
         }
         case "vectorImmediate":
-          this.immediate2 = this.#byte() >> 4;
+          this.immediate = this.#byte() >> 4;
+          if (this.#size !== 64) this.immediate &= 7;
           break;
         case "far":
           this.immediate = this.operandSize === 2 ? this.#word() : this.#dword();
@@ -460,13 +469,28 @@ export class Decoder {
   /** LOCK needs an instruction that allows it, with a memory destination. */
   #isLegal(): boolean {
     if (this.hasLock && !(ISA_ROWS[this.row]!.canLock && this.isMemory)) return false;
-    if (!this.isVex || this.vexRegister === 0) return true;
-    const isUsed = PARSED_ROWS[this.row]!.operands.some(
-      ({ where }) => where === "vexGpr" || where === "vexVector",
-    );
+    if (!this.isVex) return true;
+    const { operands } = PARSED_ROWS[this.row]!;
+    if (operands[1]?.where === "vectorMemory") {
+      if (!this.#isGather()) return false;
+      this.index = NO_REGISTER;
+    }
+    if (this.vexRegister === 0) return true;
+    const isUsed = operands.some(({ where }) => where === "vexGpr" || where === "vexVector");
     // VEX.vvvv must be 1111b, in every mode, where no operand uses it; its top bit means nothing outside
     // 64-bit mode where one does.
     if (isUsed && this.#size !== 64) this.vexRegister &= 7;
     return isUsed;
+  }
+
+  /** SDM 2 2.3.12: there is a SIB byte, and no register is two of destination, index and mask. */
+  #isGather(): boolean {
+    const mask = this.#size === 64 ? this.vexRegister : this.vexRegister & 7;
+    return (
+      this.vectorIndex !== NO_REGISTER &&
+      this.vectorIndex !== this.reg &&
+      this.vectorIndex !== mask &&
+      mask !== this.reg
+    );
   }
 }

@@ -85,6 +85,10 @@ export const FORM_WIDTHS: Readonly<
   lsl: { register: "v" },
   movsxd: { register: "z", memory: "z" },
   fnstsw: { register: "w" },
+  vpgatherdd: { memory: "d" },
+  vpgatherdq: { memory: "q" },
+  vpgatherqd: { memory: "d" },
+  vpgatherqq: { memory: "q" },
 };
 
 /** Memory operands that no operand of the row stands for: the register that points at them, and their bytes. */

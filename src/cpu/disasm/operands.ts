@@ -79,6 +79,7 @@ export function operandText(context: OperandContext, operand: Operand, index: nu
     case "segment":
       return SEGMENT_NAMES[decoder.reg3]!;
     case "memory":
+    case "vectorMemory":
     case "offset":
       return memoryText(context, operand);
     case "string":
@@ -93,11 +94,14 @@ export function operandText(context: OperandContext, operand: Operand, index: nu
   }
 }
 
+function vectorName(decoder: Decoder, { width }: Operand, number: number): string {
+  return `${bytesOf(width, decoder) === 32 ? "ymm" : "xmm"}${number}`;
+}
+
 /** x87, MMX and SSE: registers of their own. */
 function vectorText(context: OperandContext, operand: Operand): string {
   const { decoder } = context;
-  const vector = (number: number) =>
-    `${bytesOf(operand.width, decoder) === 32 ? "ymm" : "xmm"}${number}`;
+  const vector = (number: number) => vectorName(decoder, operand, number);
   switch (operand.where) {
     case "stackRegister":
       return `st(${decoder.rm3})`;
@@ -116,7 +120,7 @@ function vectorText(context: OperandContext, operand: Operand): string {
     case "vexVector":
       return vector(decoder.vexRegister);
     case "vectorImmediate":
-      return vector(decoder.immediate2);
+      return vector(decoder.immediate);
     default:
       return operand.text;
   }
@@ -142,7 +146,11 @@ function memoryText(context: OperandContext, operand: Operand): string {
   // LEA computes an offset; no segment takes part in it.
   const isAddress = ISA_ROWS[decoder.row]!.op === "lea";
   const segment = isAddress ? "" : segmentText(decoder, defaultSegment(decoder));
-  const address = where === "offset" ? offsetText(decoder) : effectiveAddress(decoder);
+  const indexName =
+    where === "vectorMemory"
+      ? vectorName(decoder, operand, decoder.vectorIndex)
+      : indexText(decoder);
+  const address = where === "offset" ? offsetText(decoder) : effectiveAddress(decoder, indexName);
   return `${POINTERS[bytesOf(width, decoder)]}${segment}[${address}]`;
 }
 
@@ -156,15 +164,20 @@ function defaultSegment({ base }: Decoder): number {
   return base === RSP || base === RBP ? SS : DS;
 }
 
+/** Name of the index register; "" without one. */
+function indexText({ index, addressSize }: Decoder): string {
+  return index === NO_REGISTER ? "" : gprName(index, addressSize, true);
+}
+
 /** Base + index × scale + displacement, or an address alone. */
-function effectiveAddress(decoder: Decoder): string {
-  const { base, index, scale, addressSize } = decoder;
+function effectiveAddress(decoder: Decoder, indexName: string): string {
+  const { base, scale, addressSize } = decoder;
   const parts: string[] = [];
   if (base === BASE_RIP) parts.push(addressSize === 8 ? "rip" : "eip");
   else if (base !== NO_REGISTER) parts.push(gprName(base, addressSize, true));
-  if (index !== NO_REGISTER) {
+  if (indexName !== "") {
     const isScaled = scale > 0 || base === NO_REGISTER;
-    parts.push(`${gprName(index, addressSize, true)}${isScaled ? `*${1 << scale}` : ""}`);
+    parts.push(`${indexName}${isScaled ? `*${1 << scale}` : ""}`);
   }
   if (parts.length === 0) return hexText(BigInt(decoder.displacement), addressSize);
   return parts.join("+") + displacementText(decoder.displacement);

@@ -3,10 +3,15 @@
 import type { Cpu } from "../cpu.ts";
 import { OPERATIONS, type Operation } from "../isa/operations.ts";
 import { ALU_EXECUTORS } from "./alu.ts";
+import { AVX_EXECUTORS } from "./avx.ts";
+import { AVX_MEMORY_EXECUTORS } from "./avx-memory.ts";
 import { BIT_EXECUTORS } from "./bit.ts";
 import { BMI_EXECUTORS } from "./bmi.ts";
 import { BRANCH_EXECUTORS } from "./branch.ts";
+import { CRYPTO_EXECUTORS } from "./crypto.ts";
 import { FAR_EXECUTORS } from "./far.ts";
+import { FMA_EXECUTORS } from "./fma.ts";
+import { HALF_EXECUTORS } from "./half.ts";
 import { IO_EXECUTORS } from "./io.ts";
 import { MMX_EXECUTORS } from "./mmx.ts";
 import { MMX_CONVERT_EXECUTORS } from "./mmx-convert.ts";
@@ -55,6 +60,11 @@ export const EXECUTORS: Readonly<Record<Operation, Executor>> = {
   ...SSE_FLOAT_EXECUTORS,
   ...SSE_CONVERT_EXECUTORS,
   ...SSE_STRING_EXECUTORS,
+  ...AVX_EXECUTORS,
+  ...AVX_MEMORY_EXECUTORS,
+  ...HALF_EXECUTORS,
+  ...FMA_EXECUTORS,
+  ...CRYPTO_EXECUTORS,
   /** A hint that costs nothing here; the count is a statistic. */
   pause: (cpu: Cpu) => {
     cpu.counters.pause++;

@@ -140,8 +140,10 @@ function slotOf(operand: Operand, insn: Decoder): number {
       return insn.reg;
     case "vexVector":
       return insn.vexRegister;
+    case "vectorMemory":
+      return insn.vectorIndex;
     case "vectorImmediate":
-      return insn.immediate2;
+      return insn.immediate;
     case "mmxReg":
     case "segment":
       return insn.reg3;

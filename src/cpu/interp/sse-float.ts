@@ -71,30 +71,31 @@ function alternating(sub: ElementOp, add: ElementOp, words: 1 | 2): Executor {
 const SUM = RESULT + 4;
 const OTHER = RESULT + 6;
 
-function dotSingles(cpu: Cpu, to: number, a: number, b: number, imm: number): void {
-  const { s } = cpu;
-  for (let i = 0; i < 4; i++) {
-    if (((imm >> (4 + i)) & 1) !== 0) float.mulSingle(cpu, to + i, a + i, b + i, 0);
-    else s[to + i] = 0;
-  }
-  settleExceptions(cpu);
-  float.addSingle(cpu, to, to, to + 1, 0);
-  float.addSingle(cpu, to + 2, to + 2, to + 3, 0);
-  settleExceptions(cpu);
-  float.addSingle(cpu, to, to, to + 2, 0);
-  settleExceptions(cpu);
-  const sum = s[to]!;
-  for (let i = 0; i < 4; i++) s[to + i] = ((imm >> i) & 1) !== 0 ? sum : 0;
-}
-
+/**
+ * Products, sums of neighbours, and the sum of these: exceptions of a step are settled before the next one
+ * begins, in all lanes at once.
+ */
 function dpps(cpu: Cpu, p: number): void {
   beginVector(cpu, p);
+  const { s } = cpu;
   const d = destination(cpu, p);
   const a = firstSource(cpu, p);
   const b = fullOperand(cpu, p, lastSlot(cpu, p));
   const imm = cpu.code[p + IMM]!;
-  dotSingles(cpu, RESULT, a, b, imm);
-  if (isWide(cpu, p)) dotSingles(cpu, RESULT + 4, a + 4, b + 4, imm);
+  const count = isWide(cpu, p) ? 8 : 4;
+  for (let i = 0; i < count; i++) {
+    if (((imm >> (4 + (i & 3))) & 1) !== 0) float.mulSingle(cpu, RESULT + i, a + i, b + i, 0);
+    else s[RESULT + i] = 0;
+  }
+  settleExceptions(cpu);
+  for (let i = RESULT; i < RESULT + count; i += 2) float.addSingle(cpu, i, i, i + 1, 0);
+  settleExceptions(cpu);
+  for (let i = RESULT; i < RESULT + count; i += 4) float.addSingle(cpu, i, i, i + 2, 0);
+  settleExceptions(cpu);
+  for (let lane = RESULT; lane < RESULT + count; lane += 4) {
+    const sum = s[lane]!;
+    for (let i = 0; i < 4; i++) s[lane + i] = ((imm >> i) & 1) !== 0 ? sum : 0;
+  }
   endPacked(cpu, p, d, RESULT);
 }
 
@@ -138,9 +139,9 @@ function compareToFlags(words: 1 | 2, isAnyNan: boolean): Executor {
 /** By outcome, which is one bit of four. */
 const OUTCOME_FLAGS: readonly number[] = [0, FLAG_CF, FLAG_ZF, 0, 0, 0, 0, 0, UNORDERED_FLAGS];
 
-/** Legacy instructions have the first eight predicates only, and ignore the immediate's other bits. */
-function predicated(op: ElementOp): ElementOp {
-  return (v, d, a, b, imm) => op(v, d, a, b, imm & 7);
+/** The immediate's bits above the predicate mean nothing. */
+function predicated(op: ElementOp, mask: number): ElementOp {
+  return (v, d, a, b, imm) => op(v, d, a, b, imm & mask);
 }
 
 /** CMPPS and the like have eight predicates in legacy form, 32 in VEX form. */
@@ -148,9 +149,10 @@ function comparison(legacy: Executor, vex: Executor): Executor {
   return (cpu, p) => (isVex(cpu, p) ? vex : legacy)(cpu, p);
 }
 
-const { compareSingle, compareDouble } = compare;
-const legacySingle = predicated(compareSingle);
-const legacyDouble = predicated(compareDouble);
+const legacySingle = predicated(compare.compareSingle, 7);
+const legacyDouble = predicated(compare.compareDouble, 7);
+const vexSingle = predicated(compare.compareSingle, 31);
+const vexDouble = predicated(compare.compareDouble, 31);
 
 export const SSE_FLOAT_EXECUTORS = {
   addps: packedFloat(float.addSingle, 1),
@@ -177,10 +179,10 @@ export const SSE_FLOAT_EXECUTORS = {
   maxpd: packedFloat(compare.maxDouble, 2),
   maxss: scalarSingle(compare.maxSingle),
   maxsd: scalarDouble(compare.maxDouble),
-  cmpps: comparison(packedFloat(legacySingle, 1), packedFloat(compareSingle, 1)),
-  cmppd: comparison(packedFloat(legacyDouble, 2), packedFloat(compareDouble, 2)),
-  cmpss: comparison(scalarSingle(legacySingle), scalarSingle(compareSingle)),
-  cmpsd: comparison(scalarDouble(legacyDouble), scalarDouble(compareDouble)),
+  cmpps: comparison(packedFloat(legacySingle, 1), packedFloat(vexSingle, 1)),
+  cmppd: comparison(packedFloat(legacyDouble, 2), packedFloat(vexDouble, 2)),
+  cmpss: comparison(scalarSingle(legacySingle), scalarSingle(vexSingle)),
+  cmpsd: comparison(scalarDouble(legacyDouble), scalarDouble(vexDouble)),
   sqrtps: packedFloatUnary(float.sqrtSingle, 1),
   sqrtpd: packedFloatUnary(float.sqrtDouble, 2),
   sqrtss: scalarSingle(float.sqrtSingle),

@@ -89,7 +89,7 @@ function widen(from: 1 | 2 | 4, to: 2 | 4 | 8, isSigned: boolean): Executor {
 }
 
 /** ZF: A and B have no bit in common. CF: B has none that A has not. Only the bits of `mask` count. */
-function test(wordMask: (i: number) => number): Executor {
+export function bitTest(wordMask: (i: number) => number): Executor {
   return (cpu, p) => {
     beginVector(cpu, p);
     const { s } = cpu;
@@ -222,5 +222,5 @@ export const SSE_INTEGER_EXECUTORS = {
   pmovzxwd: widen(2, 4, false),
   pmovzxwq: widen(2, 8, false),
   pmovzxdq: widen(4, 8, false),
-  ptest: test(() => -1),
+  ptest: bitTest(() => -1),
 } as const;

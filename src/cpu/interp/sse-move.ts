@@ -3,7 +3,7 @@
 import { HI } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
 import { SLOT_MEMORY } from "../decode/record.ts";
-import { registerAddress } from "../ea.ts";
+import { highHalfAt, registerAddress } from "../ea.ts";
 import { byteSigns } from "../simd/packed.ts";
 import { movddup, movshdup, movsldup, punpcklqdq } from "../simd/shuffle.ts";
 import { RDI } from "../state-layout.ts";
@@ -213,7 +213,7 @@ const singleMask = (s: Int32Array, b: number): number =>
 const doubleMask = (s: Int32Array, b: number): number =>
   (s[b + 1]! >>> 31) | ((s[b + 3]! >>> 31) << 1);
 
-/** Stores to DS:rDI the bytes of A whose mask byte in B has its top bit set. */
+/** Stores to DS:rDI the bytes of A whose mask byte in B has its top bit set. The others fault, too. */
 function maskmovdqu(cpu: Cpu, p: number): void {
   beginVector(cpu, p);
   const { s, mem, bytes } = cpu;
@@ -221,15 +221,10 @@ function maskmovdqu(cpu: Cpu, p: number): void {
   const mask = byteMask(s, secondRegister(cpu, p));
   const lo = registerAddress(cpu, p, RDI, { size: 16, isWrite: true });
   const hi = s[HI]!;
-  const carryHi = mem.isLongAddressing ? (hi + 1) | 0 : 0;
-  const highHalf = (at: number): number => (at >>> 0 < lo >>> 0 ? carryHi : hi);
+  mem.probeWrite(lo, hi, 16);
   for (let i = 0; i < 16; i++) {
     const at = (lo + i) | 0;
-    if (((mask >> i) & 1) !== 0) mem.probeWrite(at, highHalf(at), 1);
-  }
-  for (let i = 0; i < 16; i++) {
-    const at = (lo + i) | 0;
-    if (((mask >> i) & 1) !== 0) mem.store8(at, highHalf(at), bytes[from + i]!);
+    if (((mask >> i) & 1) !== 0) mem.store8(at, highHalfAt(cpu, lo, hi, at), bytes[from + i]!);
   }
 }
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Executors of isa/x87.ts for the transcendental functions: SDM 1 8.3.7, 8.3.9, SDM 2 FSIN … FYL2XP1.
 import { copy, setIndefinite } from "../fpu/float80.ts";
 import { EXP_BIAS, EXP_SPECIAL, INTEGER_BIT, SIGN_EXP } from "../fpu/format.ts";
 import { STATUS_C2 } from "../fpu/status.ts";

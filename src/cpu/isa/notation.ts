@@ -10,6 +10,7 @@
 //   G  register by ModRM.reg               Q  MMX register or memory         Y  memory at ES:rDI (string)
 //   H  XMM/YMM register by VEX.vvvv        R  register by ModRM.rm           Z  register in the opcode's low bits
 //   I  immediate   J  relative   L  XMM/YMM register in an immediate's high nibble
+//   K  memory at a base and each of a vector of indexes (VSIB, SDM 2 2.3.12); its width is that vector's
 //
 //   b 1 byte   w 2   d 4   q 8   t 10   dq 16   qq 32   x 16 or 32 by VEX.L   v 2, 4 or 8 by operand size
 //   z 2 or 4 by operand size   y 4 or 8 by operand size   p far pointer   a pair for BOUND   s table register
@@ -38,6 +39,7 @@ export type Where =
   | "vectorRm"
   | "vectorReg"
   | "vectorOrMemory"
+  | "vectorMemory"
   | "string"
   | "gprOpcode"
   | "fixedGpr"
@@ -80,6 +82,7 @@ const LETTERS: Readonly<Record<string, Where>> = {
   H: "vexVector",
   I: "immediate",
   J: "relative",
+  K: "vectorMemory",
   L: "vectorImmediate",
   M: "memory",
   N: "mmxRm",
@@ -134,6 +137,7 @@ const IN_MODRM: ReadonlySet<Where> = new Set<Where>([
   "vectorRm",
   "vectorReg",
   "vectorOrMemory",
+  "vectorMemory",
 ]);
 const REGISTER_ONLY: ReadonlySet<Where> = new Set<Where>([
   "mmxRm",
@@ -206,7 +210,7 @@ export function parseEncoding(encoding: string, operands: readonly Operand[]): E
 }
 
 function modOf(operands: readonly Operand[]): "memory" | "register" | undefined {
-  if (operands.some((operand) => operand.where === "memory")) return "memory";
+  if (operands.some(({ where }) => where === "memory" || where === "vectorMemory")) return "memory";
   return operands.some((operand) => REGISTER_ONLY.has(operand.where)) ? "register" : undefined;
 }
 

@@ -39,12 +39,16 @@ export const SSE_MOVDDUP: readonly IsaRow[] = [
   row("movddup", "Vdq,Wq", "F2 0F 12", "movddup", SSE3),
 ];
 
-/** Parts of a register to memory, or from memory with zeroes above them. */
-export const SSE_MOVE_PART: readonly IsaRow[] = [
+/** The lowest element to memory, or from memory with zeroes above it. */
+export const SSE_MOVE_SCALAR: readonly IsaRow[] = [
   row("movss", "Vd,Md", "F3 0F 10", "movdToVector", SSE),
   row("movss", "Md,Vd", "F3 0F 11", "movssStore", SSE),
   row("movsd", "Vq,Mq", "F2 0F 10", "movq", SSE2),
   row("movsd", "Mq,Vq", "F2 0F 11", "movq", SSE2),
+];
+
+/** Halves of a register likewise. */
+export const SSE_MOVE_PART: readonly IsaRow[] = [
   row("movq", "Vq,Wq", "F3 0F 7E", "movq", SSE2),
   row("movq", "Wq,Vq", "66 0F D6", "movq", SSE2),
   row("movlps", "Mq,Vq", "NP 0F 13", "movq", SSE),
@@ -60,12 +64,16 @@ export const SSE_MOVE_GPR: readonly IsaRow[] = [
   row("movq", "Eq,Vq", "66 REX.W 0F 7E", "movdFromVector", SSE2),
 ];
 
-/** Parts into a register whose other parts stay. */
-export const SSE_MOVE_MERGE: readonly IsaRow[] = [
+/** The lowest element into a register whose others stay. */
+export const SSE_MOVE_MERGE_SCALAR: readonly IsaRow[] = [
   row("movss", "Vd,Ud", "F3 0F 10", "movss", SSE),
   row("movss", "Ud,Vd", "F3 0F 11", "movss", SSE),
   row("movsd", "Vq,Uq", "F2 0F 10", "movsd", SSE2),
   row("movsd", "Uq,Vq", "F2 0F 11", "movsd", SSE2),
+];
+
+/** Halves likewise. */
+export const SSE_MOVE_MERGE: readonly IsaRow[] = [
   row("movlps", "Vq,Mq", "NP 0F 12", "movsd", SSE),
   row("movlpd", "Vq,Mq", "66 0F 12", "movsd", SSE2),
   row("movhps", "Vdq,Mq", "NP 0F 16", "movlhps", SSE),
@@ -91,8 +99,10 @@ export const SSE_MOVE_ROWS: readonly IsaRow[] = [
   ...SSE_MOVE_FULL,
   ...SSE_MOVNTDQA,
   ...SSE_MOVDDUP,
+  ...SSE_MOVE_SCALAR,
   ...SSE_MOVE_PART,
   ...SSE_MOVE_GPR,
+  ...SSE_MOVE_MERGE_SCALAR,
   ...SSE_MOVE_MERGE,
   ...SSE_MOVE_MASK,
   ...SSE_PMOVMSKB,

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Every row the processor has, with its notation parsed. A row's index here is its number everywhere.
 import { ALU_ROWS } from "./alu.ts";
+import { AVX_ROWS } from "./avx.ts";
 import { BIT_ROWS } from "./bit.ts";
 import { BMI_ROWS } from "./bmi.ts";
 import { BRANCH_ROWS, IO_ROWS, STACK_ROWS, STRING_ROWS } from "./control.ts";
+import { CRYPTO_ROWS } from "./crypto.ts";
+import { FMA_ROWS } from "./fma.ts";
 import { MMX_ROWS } from "./mmx.ts";
 import { MOV_ROWS } from "./mov.ts";
 import { MUL_DIV_ROWS } from "./mul-div.ts";
@@ -41,6 +44,9 @@ export const ISA_ROWS: readonly IsaRow[] = [
   ...SSE_FLOAT_ROWS,
   ...SSE_CONVERT_ROWS,
   ...SSE_STRING_ROWS,
+  ...AVX_ROWS,
+  ...FMA_ROWS,
+  ...CRYPTO_ROWS,
 ];
 
 export interface ParsedRow {

@@ -194,7 +194,7 @@ export interface FusedSigns {
   readonly negatesAddend: boolean;
 }
 
-/** d = ±(a × b) ± c with one rounding; `order` lists the operands by which a NaN goes before another. */
+/** d = ±(a × b) ± c with one rounding. */
 export function exactFma(
   v: VectorUnit,
   format: FloatFormat,

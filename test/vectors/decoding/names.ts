@@ -31,6 +31,12 @@ const BY_OPERAND_SIZE: Readonly<Record<string, Names>> = {
   popf: { 2: "popf", 4: "popfd", 8: "popfq" },
   iret: { 2: "iret", 4: "iretd", 8: "iretq" },
   sysret: { 2: "sysret", 4: "sysret", 8: "sysretq" },
+  movd: { 8: "movq" },
+  vmovd: { 8: "vmovq" },
+  pcmpestri: { 8: "pcmpestri64" },
+  pcmpestrm: { 8: "pcmpestrm64" },
+  vpcmpestri: { 8: "vpcmpestri64" },
+  vpcmpestrm: { 8: "vpcmpestrm64" },
   sysexit: { 2: "sysexit", 4: "sysexit", 8: "sysexitq" },
 };
 

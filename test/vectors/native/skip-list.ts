@@ -2,20 +2,22 @@
 // What is not recorded on the host, and why. Three lists: instructions whose outcome depends on more than a
 // vector says; encodings on which the makers of processors differ, where ours follows Intel's manual; and
 // outcomes that an instruction leaves open or that the operating system has a hand in.
+import type { IsaRow } from "../../../src/cpu/isa/row.ts";
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
 import { operandSize } from "../encoder.ts";
-import { FIELD_BY_NAME } from "../snapshot.ts";
+import { FIELD_BY_NAME, FSW_AT, FTW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
 import { type Layout, PAGE } from "./layouts.ts";
 import type { NativeAnswer } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** By mnemonic. */
-export const SKIPPED: Readonly<Record<string, string>> = {
+/** By mnemonic, or by a row's name. */
+const SKIPPED: Readonly<Record<string, string>> = {
   syscall: "calls the host's kernel",
   sysenter: "calls the host's kernel, or is #UD on AMD",
   sysexit: "#UD in long mode on AMD",
   sysret: "AMD and Intel check in different orders",
   int1: "its #DB cannot be told from the harness's single step",
+  "nop Ev (0F 0D)": "PREFETCHW's register forms are NOPs on Intel and undefined on AMD",
   cpuid: "says what the host is",
   rdtsc: "says what time it is",
   rdtscp: "says what time it is, and where",
@@ -35,10 +37,6 @@ export const SKIPPED: Readonly<Record<string, string>> = {
   verw: "reads the kernel's descriptor table, and flushes buffers",
   clac: "AMD: #GP where Intel has #UD",
   stac: "AMD: #GP where Intel has #UD",
-  fnstenv: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fnsave: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fxsave: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fxsave64: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
   xsave: "its layout is the host's",
   xsave64: "its layout is the host's",
   xsavec: "its layout is the host's",
@@ -49,6 +47,16 @@ export const SKIPPED: Readonly<Record<string, string>> = {
   xrstor: "its layout is the host's",
   xrstor64: "its layout is the host's",
 };
+
+/** What vectors of a row are called, before their number. */
+export function rowName({ mnemonic, operands, encoding }: IsaRow): string {
+  return `${mnemonic} ${operands} (${encoding})`;
+}
+
+/** Why nothing of a row is recorded; undefined if something is. */
+export function rowObstacle(row: IsaRow): string | undefined {
+  return SKIPPED[row.mnemonic] ?? SKIPPED[rowName(row)];
+}
 
 /** Where canonical addresses go on, less the largest operand. */
 const UPPER_HALF = 0xffff_8000_0000_0000n - 64n;
@@ -62,7 +70,10 @@ interface Rule<T extends unknown[]> {
 const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
   {
     reason: "AMD lets 66 shorten near branches in 64-bit mode, Intel ignores it",
-    applies: ({ choice }) => choice.parsed.row.size === "f64" && choice.prefixes.includes(0x66),
+    applies: ({ choice }) =>
+      choice.parsed.row.size === "f64" &&
+      choice.parsed.row.ends === "branch" &&
+      choice.prefixes.includes(0x66),
   },
   {
     reason: "AMD has no far pointers with 64-bit offsets",
@@ -91,11 +102,6 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
   {
     reason: "a null selector clears the base of FS and GS on Intel alone",
     applies: ({ choice }) => choice.parsed.row.op === "movToSegment" && (choice.reg & 7) >= 4,
-  },
-  {
-    reason: "PREFETCH's register forms are NOPs on Intel and undefined on AMD",
-    applies: ({ choice }) =>
-      choice.parsed.row.encoding.startsWith("0F 0D") && choice.memory === undefined,
   },
   {
     reason:
@@ -149,6 +155,14 @@ function isMapped({ data, stack }: Layout, address: bigint): boolean {
 const STATUS_C1 = 0x200n;
 const STATUS_ES = 0x80n;
 const FSW = FIELD_BY_NAME.get("fsw")!;
+
+/** Misaligned SSE operands raise #AC instead of #GP. */
+const MXCSR_MM = 1 << 17;
+
+/** TOP is zero and no register is empty. */
+function isInMmxOperation({ view, bytes }: Snapshot): boolean {
+  return (view.getUint16(FSW_AT, true) & 0x3800) === 0 && bytes[FTW_AT] === 0xff;
+}
 
 const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
@@ -209,6 +223,55 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
       (before.read(FSW) & STATUS_ES) === 0n,
   },
   {
+    reason: "CVTPI2PS from memory is an MMX instruction to Intel, and none to AMD",
+    applies: ({ choice, registers }, { registers: after }) =>
+      choice.parsed.row.op === "cvtpi2ps" &&
+      choice.memory !== undefined &&
+      (!isInMmxOperation(registers) || (after.read(FSW) & STATUS_ES) !== 0n),
+  },
+  {
+    reason: "MASKMOVQ enters MMX operation before it faults on AMD, which nobody documents",
+    applies: ({ choice, registers }, { trap }) =>
+      choice.parsed.row.mnemonic === "maskmovq" &&
+      trap !== undefined &&
+      !isInMmxOperation(registers),
+  },
+  {
+    reason: "MXCSR and its mask have a bit 17 on AMD",
+    applies: ({ choice }, { registers, trap }) =>
+      (registers.view.getUint32(MXCSR_AT, true) & MXCSR_MM) !== 0 ||
+      (choice.parsed.row.op === "fxsave" && trap === undefined),
+  },
+  {
+    reason:
+      "whether 16 bytes must be aligned to more than 8 with RFLAGS.AC is the processor's choice",
+    applies: ({ hasVectors, registers, operand }, { trap }) =>
+      hasVectors &&
+      trap?.vector === 17 &&
+      (registers.flags & FLAG_AC) !== 0 &&
+      operand !== undefined &&
+      (operand & 7n) === 0n,
+  },
+  {
+    reason: "whether FXSAVE and FXRSTOR raise #AC or #GP is the processor's choice",
+    applies: ({ choice }, { trap }) => choice.parsed.row.feature === "FXSR" && trap?.vector === 17,
+  },
+  {
+    reason: "which alignment MASKMOVDQU has is not documented",
+    applies: ({ choice, registers }, { trap }) =>
+      /^v?maskmovdqu$/.test(choice.parsed.row.mnemonic) &&
+      trap !== undefined &&
+      (registers.flags & FLAG_AC) !== 0,
+  },
+  {
+    reason: "where operands in parts go on behind the last 32-bit address is not documented",
+    applies: ({ choice, registers }, { trap }) =>
+      /^v?maskmov(q|dqu)$/.test(choice.parsed.row.mnemonic) &&
+      trap !== undefined &&
+      choice.prefixes.includes(0x67) &&
+      BigInt.asUintN(32, registers.gpr(RDI)) > 0xffff_fff0n,
+  },
+  {
     reason: "FCOMI and its kin clear C1 on Intel, and leave it on AMD",
     applies: ({ choice, registers }) =>
       /^fu?comip?$/.test(choice.parsed.row.mnemonic) && (registers.read(FSW) & STATUS_C1) !== 0n,
@@ -216,7 +279,8 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "which byte of a whole state faults first is the processor's choice",
     applies: ({ choice }, { trap }) =>
-      /^(fldenv|frstor|fxrstor)/.test(choice.parsed.row.mnemonic) && trap?.vector === 14,
+      /^(fldenv|fnstenv|frstor|fnsave|fxsave|fxrstor)/.test(choice.parsed.row.mnemonic) &&
+      trap?.vector === 14,
   },
   {
     reason: "BSF and BSR of zero leave their destination undefined",
