@@ -95,7 +95,8 @@ function tshyve(engine: "interpreter" | "translator", target: Target): Engine {
     start: async (places) => {
       const vm = new TshyveVm(places);
       vm.run("linuxload", "-m", `${MEMORY_MIB}M`, "-k", imagePath(places, target), vm.name);
-      return vm.start("-o", `engine=${engine}`);
+      // The translator as users have it: what is cold is interpreted.
+      return vm.start("-o", `engine=${engine === "translator" ? "auto" : engine}`);
     },
   };
 }
