@@ -5,14 +5,14 @@ export { DirectoryRegistry, defaultVmmDirectory } from "./host/directory-registr
 export { guestDisk } from "./host/embedded-guest.ts";
 export type { FileOrBytes } from "./host/load-guest.ts";
 export type { Address, VmMemory } from "./host/vm-memory.ts";
-export {
-  type LoadRequest,
-  type RecordedInput,
-  type RunOptions,
-  Vmm,
-  type VmmEvents,
-  type VmmState,
-} from "./host/vmm.ts";
+export type {
+  LoadRequest,
+  RecordedInput,
+  RunOptions,
+  VmmEvents,
+  VmmState,
+} from "./host/vm-types.ts";
+export { Vmm } from "./host/vmm.ts";
 export type { VmmOptions } from "./host/vmm-options.ts";
 export type { SymbolHit, SymbolTable } from "./loader/symbols.ts";
 export { Config } from "./vmm/config.ts";

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From a request to a VM with its guest in memory.
 import { guestDisk } from "../../host/embedded-guest.ts";
-import { type LoadRequest, Vmm } from "../../host/vmm.ts";
+import type { LoadRequest } from "../../host/vm-types.ts";
+import { Vmm } from "../../host/vmm.ts";
 import type { RunRequest } from "./request.ts";
 
 export interface PreparedGuest {

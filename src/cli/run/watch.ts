@@ -2,7 +2,8 @@
 // Runs a guest and watches its console: what is expected in order, what must not come, a script that types. The
 // first that decides the run ends it, at an instruction that is the same in every run.
 import { VmmError } from "../../base/errors.ts";
-import type { RecordedInput, RunOptions, Vmm } from "../../host/vmm.ts";
+import type { RecordedInput, RunOptions } from "../../host/vm-types.ts";
+import type { Vmm } from "../../host/vmm.ts";
 import type { ConsolePattern } from "../../vmm/console/vm-console.ts";
 import { PANIC } from "../../vmm/panic.ts";
 import { isFinal, type RunOutcome } from "../../vmm/run-outcome.ts";
