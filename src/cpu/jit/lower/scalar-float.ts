@@ -45,7 +45,7 @@ function scalar(e: UnitEmitter, p: number, slot: number, precision: Precision): 
   return local;
 }
 
-function pushIsUsual(e: UnitEmitter): void {
+export function pushIsUsual(e: UnitEmitter): void {
   e.loadState("i32.load", MXCSR);
   e.fn.i32(MXCSR_MASK).op("i32.and").i32(MXCSR_USUAL).op("i32.eq");
 }
@@ -80,7 +80,7 @@ function pushIsPlain(e: UnitEmitter, value: Local, precision: Precision): void {
 }
 
 /** The i32 on the stack decides between what `fast` writes and the executor. */
-function fastOr(e: UnitEmitter, p: number, fast: () => void): void {
+export function fastOr(e: UnitEmitter, p: number, fast: () => void): void {
   const known = e.knownKind;
   e.fn.if();
   fast();

@@ -55,7 +55,7 @@ function pushAlignedPlace(e: UnitEmitter, p: number, isWrite: boolean): void {
   pushPlace(e, p, 16, isWrite);
 }
 
-function pushVector(e: UnitEmitter, p: number, slot: number, isAligned: boolean): void {
+export function pushVector(e: UnitEmitter, p: number, slot: number, isAligned: boolean): void {
   const { fn } = e;
   if (slot !== SLOT_MEMORY) {
     fn.i32(0).simdMemory("v128.load", vectorOffset(slot));
