@@ -69,6 +69,11 @@ interface Size {
   readonly vexL: 0 | 1;
 }
 
+/** The index register is a vector: SDM 2 2.3.12. */
+export function isGather({ operands }: ParsedRow): boolean {
+  return operands.some(({ where }) => where === "vectorMemory");
+}
+
 function sizes(parsed: ParsedRow, codeSize: CodeSize): Size[] {
   const { match } = parsed;
   const ws = match.w !== undefined ? [match.w] : ([0, 1] as const);
@@ -87,8 +92,10 @@ function sizes(parsed: ParsedRow, codeSize: CodeSize): Size[] {
 }
 
 /** The operand forms of a row; "16" stands for the eight 16-bit addressing forms. */
-function forms({ match }: ParsedRow, codeSize: CodeSize): readonly Form[] {
+function forms(parsed: ParsedRow, codeSize: CodeSize): readonly Form[] {
+  const { match } = parsed;
   if (!match.hasModrm) return ["none"];
+  if (isGather(parsed)) return MEMORY_FORMS.filter((form) => form.includes("index"));
   const memory = codeSize === 64 ? MEMORY_FORMS : MEMORY_FORMS.filter((form) => form !== "rip");
   if (match.mod === "register") return ["register"];
   return match.mod === "memory" ? memory : ["register", ...memory];
@@ -102,6 +109,9 @@ function extras(parsed: ParsedRow, codeSize: CodeSize): Extra[] {
         return !isVex(parsed) && parsed.match.prefix === undefined;
       case "lock":
         return parsed.row.canLock;
+      // With 16-bit addresses there are no indexes; in 16-bit code a gather has the prefix anyway.
+      case "67":
+        return codeSize === 64 || !isGather(parsed);
       case "rex":
         return codeSize === 64 && !isVex(parsed);
       default:
@@ -214,6 +224,7 @@ export function completeShape(
     hasLongVex: random.below(2) === 0,
     immediates: [],
   };
+  if (isGather(parsed) && codeSize === 16) choice.prefixes.unshift(0x67);
   // The extension bits of fixed fields are free as well, but mean nothing.
   if (!match.hasRegisterInOpcode) choice.opcodeRegister = 0;
   if (shape.form !== "none" && shape.form !== "register") {
@@ -221,8 +232,19 @@ export function completeShape(
       choose(part, count),
     );
   }
+  if (isGather(parsed)) nameThree(choice, count, random);
   choice.immediates = immediateSizes(choice).map((size) => randomImmediate(size, random));
   return choice;
+}
+
+/** Destination, index and mask of a gather are three registers. */
+function nameThree(choice: Choice, count: number, random: SeededRandom): void {
+  const first = random.below(count);
+  const second = 1 + random.below(count - 2);
+  const third = second + 1 + random.below(count - 1 - second);
+  choice.reg = first;
+  choice.memory!.index = (first + second) % count;
+  choice.vexRegister = (first + third) % count;
 }
 
 function memoryForm(

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Executors that touch only the elements of memory which a mask selects: VMASKMOV, VPMASKMOV and the gathers.
-// An element counts where its mask's top bit is set; the others cannot fault. SDM 2 VMASKMOV, VPGATHERDD.
+// An element counts where its mask's top bit is set; the others cannot fault. None of these instructions
+// checks alignment: SDM 2 2.4.6 and VPGATHERDD.
 import { HI } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
 import { INFO, INFO_SCALE_SHIFT } from "../decode/record.ts";
-import { displacedAddress } from "../ea.ts";
+import { displacedAddress, highHalfAt } from "../ea.ts";
 import type { Executor } from "./operands.ts";
 import {
   beginVector,
@@ -39,15 +40,62 @@ function isSelected(s: Int32Array, mask: number, element: number, words: Element
   return s[mask + words * element + words - 1]! < 0;
 }
 
+/** Linear address of an element of C that lies `delta` bytes behind its first: the low half, the high in HI. */
+function elementAddress(cpu: Cpu, p: number, delta: number, access: Access): number {
+  // In 64-bit mode an operand goes on behind 4 GiB even where its address has 32 bits.
+  if (!cpu.is64) return displacedAddress(cpu, p, delta, 0, access);
+  const first = cpu.ea(p, access.size, access.isWrite);
+  const lo = (first + delta) | 0;
+  cpu.s[HI] = highHalfAt(cpu, first, cpu.s[HI]!, lo);
+  return lo;
+}
+
+// An element that is not aligned goes byte by byte, and bytes always are.
+
+function isAligned(lo: number, words: ElementWords): boolean {
+  return (lo & (4 * words - 1)) === 0;
+}
+
 /** Loads an element of one or two words at a linear address (lo, HI). */
 function loadElement(cpu: Cpu, d: number, lo: number, words: ElementWords): void {
   const { s, mem } = cpu;
-  if (words === 1) s[d] = mem.load32(lo, s[HI]!);
+  const hi = s[HI]!;
+  if (!isAligned(lo, words)) {
+    mem.probeRead(lo, hi, 4 * words);
+    for (let i = 0; i < 4 * words; i++) {
+      const at = (lo + i) | 0;
+      cpu.bytes[4 * d + i] = mem.load8(at, highHalfAt(cpu, lo, hi, at));
+    }
+  } else if (words === 1) s[d] = mem.load32(lo, hi);
   else {
-    const low = mem.load64(lo, s[HI]!);
+    const low = mem.load64(lo, hi);
     s[d + 1] = s[HI]!;
     s[d] = low;
   }
+}
+
+/** Faults as a store of an element there would. */
+function probeElement(cpu: Cpu, lo: number, words: ElementWords): void {
+  const { s, mem } = cpu;
+  const hi = s[HI]!;
+  mem.probeWrite(lo, hi, 1);
+  if (isAligned(lo, words)) return;
+  const lastPage = (lo + 4 * words - 1) & -4096;
+  if (lastPage !== (lo & -4096)) {
+    mem.probeWrite(lastPage, highHalfAt(cpu, lo, hi, (lo + 4 * words - 1) | 0), 1);
+  }
+}
+
+function storeElement(cpu: Cpu, from: number, lo: number, words: ElementWords): void {
+  const { s, mem } = cpu;
+  const hi = s[HI]!;
+  if (!isAligned(lo, words)) {
+    for (let i = 0; i < 4 * words; i++) {
+      const at = (lo + i) | 0;
+      mem.store8(at, highHalfAt(cpu, lo, hi, at), cpu.bytes[4 * from + i]!);
+    }
+  } else if (words === 1) mem.store32(lo, hi, s[from]!);
+  else mem.store64(lo, hi, s[from]!, s[from + 1]!);
 }
 
 /** A = the elements of C that B selects, zeroes elsewhere. */
@@ -60,7 +108,7 @@ function maskedLoad(words: ElementWords): Executor {
     s.fill(0, RESULT, RESULT + 8);
     for (let i = 0; i < count; i++) {
       if (!isSelected(s, mask, i, words)) continue;
-      const lo = displacedAddress(cpu, p, 4 * words * i, 0, LOADS[words]);
+      const lo = elementAddress(cpu, p, 4 * words * i, LOADS[words]);
       loadElement(cpu, RESULT + words * i, lo, words);
     }
     const d = destination(cpu, p);
@@ -73,21 +121,19 @@ function maskedLoad(words: ElementWords): Executor {
 function maskedStore(words: ElementWords): Executor {
   return (cpu, p) => {
     beginVector(cpu, p);
-    const { s, mem } = cpu;
+    const { s } = cpu;
     const mask = secondRegister(cpu, p);
     const from = registerWord(lastSlot(cpu, p));
     const count = (isWide(cpu, p) ? 8 : 4) / words;
     for (let i = 0; i < count; i++) {
       if (!isSelected(s, mask, i, words)) continue;
-      const lo = displacedAddress(cpu, p, 4 * words * i, 0, STORES[words]);
-      mem.probeWrite(lo, s[HI]!, 4 * words);
+      const lo = elementAddress(cpu, p, 4 * words * i, STORES[words]);
+      probeElement(cpu, lo, words);
     }
     for (let i = 0; i < count; i++) {
       if (!isSelected(s, mask, i, words)) continue;
-      const lo = displacedAddress(cpu, p, 4 * words * i, 0, STORES[words]);
-      const at = from + words * i;
-      if (words === 1) mem.store32(lo, s[HI]!, s[at]!);
-      else mem.store64(lo, s[HI]!, s[at]!, s[at + 1]!);
+      const lo = elementAddress(cpu, p, 4 * words * i, STORES[words]);
+      storeElement(cpu, from + words * i, lo, words);
     }
   };
 }
@@ -110,7 +156,7 @@ interface Gather {
 
 /**
  * Elements of A that C selects come from memory; the mask ends as zero. A fault leaves the elements before it
- * loaded and their masks clear, so that the instruction, run again, goes on where it was.
+ * loaded and their masks clear, the others as they were, so that the instruction, run again, goes on there.
  */
 function gather(words: Gather): Executor {
   return (cpu, p) => {
@@ -121,14 +167,11 @@ function gather(words: Gather): Executor {
     const mask = registerWord(lastSlot(cpu, p));
     const count = (isWide(cpu, p) ? 8 : 4) / Math.max(words.index, words.data);
     for (let i = 0; i < count; i++) {
-      const spread = isSelected(s, mask, i, words.data) ? -1 : 0;
-      s.fill(spread, mask + words.data * i, mask + words.data * (i + 1));
-    }
-    for (let i = 0; i < count; i++) {
       const at = words.data * i;
-      if (s[mask + at] === 0) continue;
-      const lo = gatherAddress(cpu, p, indexes + words.index * i, words);
-      loadElement(cpu, d + at, lo, words.data);
+      if (isSelected(s, mask, i, words.data)) {
+        const lo = gatherAddress(cpu, p, indexes + words.index * i, words);
+        loadElement(cpu, d + at, lo, words.data);
+      }
       s.fill(0, mask + at, mask + at + words.data);
     }
     s.fill(0, mask, mask + 8);

@@ -25,7 +25,9 @@ function vexEncoding(legacy: string, length: VexLength): string {
   const isWide = tokens[0] === "REX.W";
   const rest = tokens.slice(isWide ? 1 : 0).join(" ");
   const [escapeBytes, map] = ESCAPES.find(([bytes]) => rest.startsWith(bytes))!;
-  const fields = ["VEX", length, prefix, map, isWide ? "W1" : ""].filter((field) => field !== "");
+  const fields = ["VEX", length, prefix === "NP" ? "" : prefix, map, isWide ? "W1" : ""].filter(
+    (field) => field !== "",
+  );
   return `${fields.join(".")} ${rest.slice(escapeBytes.length)}`;
 }
 

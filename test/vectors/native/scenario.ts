@@ -291,6 +291,10 @@ class ScenarioBuilder {
     const operand = operands.find(
       ({ where }) => where.endsWith("OrMemory") || where === "memory" || where === "offset",
     );
+    if (operands.some(({ where }) => where === "vectorMemory")) {
+      this.#gatherOperand();
+      return;
+    }
     if (operand === undefined) return;
     const size = AREA_BYTES[row.mnemonic] ?? Math.max(1, operandBytes(operand, choice) || 8);
     let target = dataTarget(this.#layout, size, random);
@@ -307,6 +311,30 @@ class ScenarioBuilder {
     if (row.mnemonic === "lea") return;
     this.#operand = BigInt.asUintN(64, target);
     this.#fillOperand(this.#operand, size, operand.where);
+  }
+
+  /** The base of a gather lies in the middle of the data, and most indexes do not lead out of it. */
+  #gatherOperand(): void {
+    const random = this.#random;
+    const choice = this.#choice;
+    const memory = choice.memory!;
+    const { index } = memory;
+    const target = this.#layout.data + PAGE + BigInt(random.below(64));
+    memory.index = NO_INDEX;
+    aim(choice, target - this.#segmentBase(), this.#registers, new Set(), 0n, random);
+    memory.index = index;
+    if (random.below(6) === 0) return;
+    const bytes = new Uint8Array(512);
+    fillLanes(bytes, 0, bytes.length, random);
+    this.#put(this.#layout.data + PAGE - 256n, bytes);
+    const isQuad = /^vp?gatherq/.test(choice.parsed.row.mnemonic);
+    const { view } = this.#registers;
+    for (let at = YMM_AT + 32 * index; at < YMM_AT + 32 * (index + 1); at += isQuad ? 8 : 4) {
+      const reach = 256 >> memory.scale;
+      const value = random.below(32) === 0 ? random.next() | 0 : random.below(2 * reach) - reach;
+      view.setInt32(at, value, true);
+      if (isQuad) view.setInt32(at + 4, value >> 31, true);
+    }
   }
 
   /** With an FS or GS prefix the segment gets a base. */
