@@ -24,7 +24,8 @@ export function formatDuration(ns: number): string {
 
 export function formatSpeed(speed: number): string {
   if (Number.isNaN(speed)) return "–";
-  return speed >= 10 ? speed.toFixed(0) : speed >= 0.1 ? speed.toFixed(2) : speed.toFixed(3);
+  if (speed >= 10) return speed.toFixed(0);
+  return speed >= 0.1 ? speed.toFixed(2) : speed.toPrecision(2);
 }
 
 /** The whole report: tables by target, then whatever failed or is missing. */
