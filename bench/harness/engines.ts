@@ -110,7 +110,9 @@ function tshyve(engine: "interpreter" | "translator", target: Target): Engine {
     start: async (places) => {
       const vm = new TshyveVm(places);
       vm.run("linuxload", "-m", `${MEMORY_MIB}M`, "-k", imagePath(places, target), vm.name);
-      return vm.start("-o", `engine=${engine}`, "-s", `3,virtio-blk,${makeDisk(places)}`);
+      // The translator as users have it: what is cold is interpreted.
+      const option = `engine=${engine === "translator" ? "auto" : engine}`;
+      return vm.start("-o", option, "-s", `3,virtio-blk,${makeDisk(places)}`);
     },
   };
 }

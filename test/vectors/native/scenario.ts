@@ -3,7 +3,7 @@
 // and its addresses reach something. What nothing points to stays zero, so that vectors are small.
 import { isCounted, type ShiftUse } from "../../../src/cpu/isa/undefined-flags.ts";
 import type { SeededRandom } from "../../support/random.ts";
-import { type Choice, encode, isVex, operandBytes } from "../encoder.ts";
+import { type Choice, encode, isVex, NO_INDEX, operandBytes } from "../encoder.ts";
 import { FCW_AT, FSW_AT, FTW_AT, MXCSR_AT, Snapshot, ST_AT, YMM_AT } from "../snapshot.ts";
 import { fillLanes, float80, integer, register, shiftCount } from "../values.ts";
 import type { MemoryPiece } from "../vector.ts";
