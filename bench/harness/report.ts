@@ -37,7 +37,11 @@ export function formatReport(results: Results): string {
     if (engines.length > 0) lines.push(...table(results, engines), "");
   }
   lines.push(...boots(results));
-  for (const { title, version } of results.engines) lines.push(`${title}: ${version}`);
+  for (const { title, version, startNs } of results.engines) {
+    const start =
+      startNs === undefined ? "" : `; the guest's first words after ${formatDuration(startNs)}`;
+    lines.push(`${title}: ${version}${start}`);
+  }
   for (const [title, why] of Object.entries(results.missing))
     lines.push(`${title}: not run, ${why}`);
   lines.push(...failures(results));
