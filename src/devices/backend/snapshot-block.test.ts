@@ -19,6 +19,11 @@ function read(backend: SnapshotBlockBackend, offset: number, length: number): Ui
   return Uint8Array.from([...buffers[0]!, ...buffers[1]!]);
 }
 
+/** Comparing so many elements with toEqual takes seconds. */
+function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  return a.length === b.length ? a.findIndex((byte, i) => byte !== b[i]) : a.length;
+}
+
 it("shows what was written over what lies below, across clusters, and leaves that alone", () => {
   const bytes = Uint8Array.from({ length: 2 * CLUSTER + 1024 }, (_, i) => i >> 9);
   const pristine = bytes.slice();
@@ -37,6 +42,6 @@ it("shows what was written over what lies below, across clusters, and leaves tha
   expected.fill(0, 0, 512);
   expect(submit(disk, { kind: "write-zeroes", offset: 0, length: 512 })).toBe("ok");
   expect(submit(disk, { kind: "flush" })).toBe("ok");
-  expect(read(disk, 0, bytes.length)).toEqual(expected);
-  expect(bytes).toEqual(pristine);
+  expect(firstDifference(read(disk, 0, bytes.length), expected)).toBe(-1);
+  expect(firstDifference(bytes, pristine)).toBe(-1);
 });
