@@ -41,6 +41,11 @@ const LOWERINGS: Readonly<Partial<Record<Operation, Lowering>>> = {
 /** Lowerings behind which nothing of the block is reached. */
 const ENDING: Readonly<Partial<Record<Operation, Lowering>>> = BRANCH_LOWERINGS;
 
+/** True if translated code does an operation itself, for the forms that it knows. */
+export function isTranslated(op: Operation): boolean {
+  return LOWERINGS[op] !== undefined || ENDING[op] !== undefined;
+}
+
 function hasMemory(e: UnitEmitter, p: number): boolean {
   return e.slotA(p) === SLOT_MEMORY || e.slotB(p) === SLOT_MEMORY || e.slotC(p) === SLOT_MEMORY;
 }

@@ -4,6 +4,7 @@
 // outcomes that an instruction leaves open or that the operating system has a hand in.
 import type { IsaRow } from "../../../src/cpu/isa/row.ts";
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
+import { isGather } from "../choices.ts";
 import { operandSize } from "../encoder.ts";
 import { FIELD_BY_NAME, FSW_AT, FTW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
 import { type Layout, PAGE } from "./layouts.ts";
@@ -84,9 +85,10 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
     reason: "where operands in parts go on behind the last 32-bit address is not documented",
     applies: ({ choice, effective }) =>
       choice.prefixes.includes(0x67) &&
-      choice.parsed.operands.some(({ width }) => width === "p" || width === "t") &&
+      (choice.parsed.operands.some(({ width }) => width === "p" || width === "t") ||
+        /^vp?maskmov/.test(choice.parsed.row.mnemonic)) &&
       effective !== undefined &&
-      effective > 0xffff_fff0n,
+      effective > 0xffff_ffe0n,
   },
   {
     reason: "INT 80h calls the host's kernel",
@@ -129,6 +131,11 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
   {
     reason: "CVTPI2PS with a memory operand enters MMX state on Intel alone",
     applies: ({ choice }) => choice.parsed.row.op === "cvtpi2ps" && choice.memory !== undefined,
+  },
+  {
+    reason: "SHA's memory operands must be aligned to Intel, and need not to AMD",
+    applies: ({ choice, operand }) =>
+      choice.parsed.row.feature === "SHA" && operand !== undefined && (operand & 15n) !== 0n,
   },
   {
     reason: "BSWAP of 16 bits is undefined",
@@ -176,7 +183,10 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "with a segment base AMD wants the effective address canonical as well",
     applies: ({ choice, effective, operand }, { trap }) =>
-      /^bt[src]?$/.test(choice.parsed.row.mnemonic) && effective !== operand && trap?.vector === 13,
+      (isGather(choice.parsed)
+        ? choice.prefixes.includes(0x64) || choice.prefixes.includes(0x65)
+        : /^bt[src]?$/.test(choice.parsed.row.mnemonic) && effective !== operand) &&
+      trap?.vector === 13,
   },
   {
     reason: "Linux hides what it knows of page faults at its own addresses",
