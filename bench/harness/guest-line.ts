@@ -25,6 +25,7 @@ export class GuestLine {
   readonly #lines: TimedLine[] = [];
   #partial = "";
   #lastNs = 0n;
+  #last = "";
   #complaints = "";
   #exit: string | undefined;
   #wake: () => void = () => {};
@@ -48,7 +49,10 @@ export class GuestLine {
     this.#lastNs = atNs;
     const parts = (this.#partial + text).split("\n");
     this.#partial = parts.pop() ?? "";
-    for (const part of parts) this.#lines.push({ text: part.replace(/\r$/, ""), atNs });
+    for (const part of parts) {
+      this.#last = part.replace(/\r$/, "");
+      this.#lines.push({ text: this.#last, atNs });
+    }
     this.#wake();
   }
 
@@ -85,11 +89,16 @@ export class GuestLine {
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
-      if (this.#exit !== undefined) throw new Error(this.#exit);
+      if (this.#exit !== undefined) throw new Error(`${this.#exit}${this.#tail()}`);
       const left = deadline - performance.now();
-      if (left <= 0) throw new Error(`no answer within ${timeoutMs / 1000} s`);
+      if (left <= 0) throw new Error(`no answer within ${timeoutMs / 1000} s${this.#tail()}`);
       await this.#change(left);
     }
+  }
+
+  /** What the guest said last, for messages. */
+  #tail(): string {
+    return this.#last === "" ? "" : `; its last line: ${JSON.stringify(this.#last)}`;
   }
 
   #change(timeoutMs: number): Promise<void> {
