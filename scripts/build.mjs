@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Builds dist/: the library, the commands and the VM's thread, flat, so that they find each other; and the
-// library's type declarations. `--no-types` leaves those out.
+// library's type declarations. `--no-types` leaves those out. `--outdir=DIR` builds elsewhere, with all packages
+// in it: what tests run.
 import { execFileSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const dist = `${root}dist`;
+const elsewhere = process.argv
+  .find((word) => word.startsWith("--outdir="))
+  ?.slice("--outdir=".length);
+const dist = elsewhere ?? `${root}dist`;
 const COMMANDS = ["tshyve", "bhyveload", "bhyve", "bhyvectl"];
 
 const common = {
@@ -32,10 +36,10 @@ await build({
     ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
   },
   splitting: true,
-  packages: "external",
+  packages: elsewhere === undefined ? "external" : "bundle",
 });
 for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
-linkCommands();
+if (elsewhere === undefined) linkCommands();
 if (!process.argv.includes("--no-types")) {
   execFileSync(
     process.execPath,

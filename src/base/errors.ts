@@ -11,6 +11,7 @@ export type VmmErrorCode =
   | "ERR_VM_EXISTS"
   | "ERR_VM_NOT_FOUND"
   | "ERR_VM_BUSY" // another process runs it
+  | "ERR_TIMEOUT" // what was waited for did not come in time
   | "ERR_VM_STATE" // not in the state that the request needs: never loaded, already ended
   | "ERR_BUS_OVERLAP" // two devices claim one address
   | "ERR_UNSUPPORTED" // understood, and not there

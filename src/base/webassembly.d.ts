@@ -26,8 +26,11 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
   }
+  /** What imports are found in: module name, then name. */
+  type Imports = Record<string, Record<string, unknown>>;
+  class CompileError extends Error {}
   class Instance {
-    constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
+    constructor(module: Module, imports?: Imports);
     readonly exports: Record<string, unknown>;
   }
   function validate(bytes: Uint8Array): boolean;

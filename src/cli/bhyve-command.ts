@@ -11,7 +11,8 @@ import { machineConfig } from "../vmm/machine-config.ts";
 import { ERROR_STATUS, SUSPEND_STATUS } from "../vmm/suspend.ts";
 import { parseBhyveOptions } from "./bhyve-options.ts";
 import type { CommandFrame } from "./run-main.ts";
-import { enterRawMode, writeOut } from "./terminal.ts";
+import { dieOf, enterRawMode, writeOut } from "./terminal.ts";
+import { VmSignals } from "./vm-signals.ts";
 
 export const BHYVE: CommandFrame = {
   name: "bhyve",
@@ -35,6 +36,9 @@ Runs a VM that bhyveload (or tshyve linuxload) has loaded.
 Variables of tshyve's own: engine=interpreter|translator|auto, clock=host|virtual,
 cpu=x86-64-v2|x86-64-v3, trace=insn+exit+irq+port+mmio+fault, trace.file=path,
 seed=n, config.dump=1.
+
+Signals: SIGTERM presses the power button of a guest that listens for it; without one,
+and for SIGINT, SIGHUP and a closed output, the VM is stopped and its state kept.
 
 Status: 0 reset, 1 powered off, 2 halted, 3 triple fault, 4 error.
 `,
@@ -65,6 +69,12 @@ export async function bhyve(argv: readonly string[]): Promise<number> {
   return run(new DirectoryRegistry(), config);
 }
 
+/** How a run ended; `signal` if one has stopped it. */
+interface Ending {
+  readonly outcome: VmOutcome;
+  readonly signal: NodeJS.Signals | undefined;
+}
+
 async function run(registry: DirectoryRegistry, config: Config): Promise<number> {
   const { name, memoryBytes } = machineConfig(config);
   requireLoaded(registry, name, config.has("memory.size") ? memoryBytes : undefined);
@@ -73,9 +83,10 @@ async function run(registry: DirectoryRegistry, config: Config): Promise<number>
     // Only the holder of the lease can rely on what the record says.
     const record = requireLoaded(registry, name, undefined);
     if (!config.has("memory.size")) config.set("memory.size", `${record.memoryBytes}b`);
-    const outcome = await runThread(registry, config, name);
-    const status = statusOf(outcome);
+    const { outcome, signal } = await runThread(registry, config, name);
     lease.release();
+    if (signal !== undefined) return dieOf(signal);
+    const status = statusOf(outcome);
     if (config.getBoolean("destroy_on_poweroff", false) && status === SUSPEND_STATUS.poweroff) {
       registry.destroy(name);
     }
@@ -115,7 +126,7 @@ async function runThread(
   registry: DirectoryRegistry,
   config: Config,
   name: string,
-): Promise<VmOutcome> {
+): Promise<Ending> {
   const thread = new VmThread({
     directory: registry.directory,
     name,
@@ -124,25 +135,37 @@ async function runThread(
     output: (bytes) => writeOut(bytes),
     warn: (message) => process.stderr.write(`bhyve: ${message}\r\n`),
   });
-  const restore = enterRawMode();
+  const restoreTerminal = enterRawMode();
+  const keyboard = connectKeyboard(thread);
+  const signals = new VmSignals(thread);
+  const control = await serveControl(registry.socketPath(name), thread);
+  try {
+    const outcome = await thread.outcome;
+    return { outcome, signal: outcome.kind === "stopped" ? signals.endedBy : undefined };
+  } finally {
+    control.close();
+    signals.close();
+    keyboard.close();
+    restoreTerminal();
+  }
+}
+
+/** Standard input is the guest's keyboard; its end is nothing to the guest. */
+function connectKeyboard(thread: VmThread): { close(): void } {
   const { stdin } = process;
   const onData = (chunk: Buffer) => {
     if (!thread.type(chunk)) stdin.pause();
   };
+  const onError = () => {};
   thread.onRoom(() => stdin.resume());
+  stdin.on("error", onError);
   stdin.on("data", onData);
-  const onTerm = () => void thread.request("power-button").catch(() => {});
-  process.on("SIGTERM", onTerm);
-  const control = await serveControl(registry.socketPath(name), thread);
-  try {
-    return await thread.outcome;
-  } finally {
-    control.close();
-    process.off("SIGTERM", onTerm);
-    stdin.off("data", onData);
-    stdin.pause();
-    restore();
-  }
+  return {
+    close: () => {
+      stdin.off("data", onData);
+      stdin.pause();
+    },
+  };
 }
 
 function statusOf(outcome: VmOutcome): number {

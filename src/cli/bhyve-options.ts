@@ -5,13 +5,17 @@
 import fs from "node:fs";
 import { VmmError } from "../base/errors.ts";
 import { hostError } from "../host/host-error.ts";
+import { MIB } from "../mmu/guest-memory.ts";
 import { Config } from "../vmm/config.ts";
 import { setLpcDevice, setPciSlot } from "../vmm/machine-config.ts";
+import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
 import { getopt, type Option, UsageError } from "./getopt.ts";
 
 /** 13.2's and 15's letters, and those of 2012 and 10.x that they dropped. */
-const LETTERS = "abeghuwxACDHIPSWYk:o:p:G:c:s:m:l:K:U:f:r:z:";
+const LETTERS = "abehuwxABCDHIPSWYk:o:p:g:G:c:s:m:M:n:l:K:U:f:r:t:z:";
+
+const HIGH_MEMORY = "memory.high";
 
 /** A slot or a CPU, in 2012's way: digits and commas, no spaces. */
 const LEGACY_SLOT = /^\d+(:\d+)?,[\w-]+/;
@@ -33,9 +37,10 @@ const FLAG_VARIABLES: Readonly<Record<string, readonly [name: string, value: str
 };
 
 /** Understood, and of no effect on this kind of machine. */
-const IGNORED: ReadonlySet<string> = new Set(["I", "p", "K", "z"]);
+const IGNORED: ReadonlySet<string> = new Set(["I", "t", "z"]);
 /** Understood, and not there yet. */
 const UNSUPPORTED: Readonly<Record<string, string>> = {
+  B: "a breakpoint at the guest's entry (-B) is not supported",
   b: "the bvm console (-b) is not supported: use -l com1,stdio",
   g: "the bvm debug port (-g) is not supported",
   G: "the gdb stub (-G) is not supported yet",
@@ -51,6 +56,7 @@ export function parseBhyveOptions(argv: readonly string[]): Config {
   );
   const config = new Config();
   for (const option of options) apply(config, option);
+  addHighMemory(config);
   const [name, ...rest] = operands;
   if (name !== undefined) config.set("name", name);
   if (rest.length > 0)
@@ -84,8 +90,20 @@ function applyArgument(config: Config, letter: string, argument: string): void {
     case "l":
       setLpcDevice(config, argument);
       break;
+    case "K":
+      config.set("keyboard.layout", argument);
+      break;
     case "m":
       config.set("memory.size", argument);
+      break;
+    case "M":
+      config.set(HIGH_MEMORY, argument);
+      break;
+    case "n":
+      checkNumaDomain(argument);
+      break;
+    case "p":
+      setPinning(config, argument);
       break;
     case "o":
       config.setAssignment(argument);
@@ -99,6 +117,41 @@ function applyArgument(config: Config, letter: string, argument: string): void {
     default:
       throw new UsageError(`illegal option -- ${letter}`);
   }
+}
+
+/** 15's `-n id,size,cpus` makes a NUMA domain; 2012's `-n name` names a slot, which changes nothing. */
+function checkNumaDomain(argument: string): void {
+  if (/^(id=)?\d/.test(argument)) {
+    throw new VmmError(
+      "ERR_UNSUPPORTED",
+      "NUMA domains (-n) need a boot ROM, which is not supported yet",
+    );
+  }
+}
+
+/** `vcpu:hostcpu`, which threads of JavaScript cannot follow; 2012's `hostcpu` is for all of them. */
+function setPinning(config: Config, argument: string): void {
+  const match = /^(\d+):(\d+)$/.exec(argument);
+  if (match === null) {
+    if (/^\d+$/.test(argument)) return;
+    throw new VmmError(
+      "ERR_BAD_OPTION",
+      `invalid vcpu pinning '${argument}': expected vcpu:hostcpu`,
+    );
+  }
+  const name = `vcpu.${match[1]}.cpuset`;
+  const before = config.get(name);
+  config.set(name, before === undefined ? match[2]! : `${before},${match[2]}`);
+}
+
+/** In January 2013 `-m` was the memory below 4 GiB and `-M` that above, both in MiB. */
+function addHighMemory(config: Config): void {
+  const high = config.get(HIGH_MEMORY);
+  if (high === undefined) return;
+  config.unset(HIGH_MEMORY);
+  const low = parseMemorySize(config.get("memory.size") ?? "256M");
+  if (!/^\d+$/.test(high)) throw new VmmError("ERR_BAD_OPTION", `invalid memsize '${high}'`);
+  config.set("memory.size", `${low / MIB + Number(high)}M`);
 }
 
 function readConfigFile(path: string): string {

@@ -1,89 +1,80 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// bhyvectl: makes, inspects and destroys VMs, running or not. FreeBSD: usr.sbin/bhyvectl/bhyvectl.c.
-import { parseArgs } from "node:util";
-import { VmmError } from "../base/errors.ts";
-import { askRunner } from "../host/control-client.ts";
+// bhyvectl: makes, inspects, changes and destroys VMs, running or not. FreeBSD: usr.sbin/bhyvectl/bhyvectl.c.
+import { VmmError, type VmmErrorCode } from "../base/errors.ts";
 import { DirectoryRegistry } from "../host/directory-registry.ts";
-import type { VmRequest } from "../host/vm-protocol.ts";
+import { checkVmName } from "../vmm/registry.ts";
+import { BHYVECTL_OPTIONS, BHYVECTL_USAGE, type BhyvectlOption } from "./bhyvectl-options.ts";
+import { BhyvectlSession } from "./bhyvectl-session.ts";
 import { UsageError } from "./getopt.ts";
+import { getoptLong } from "./getopt-long.ts";
 import type { CommandFrame } from "./run-main.ts";
 
 export const BHYVECTL: CommandFrame = {
   name: "bhyvectl",
-  usage: `usage: bhyvectl --vm=name [--create] [--destroy] [--get-stats]
-                [--force-reset] [--force-poweroff] [--inject-nmi]
-
-  --create          make an empty VM
-  --destroy         remove a VM and free its memory
-  --get-stats       exit counts of a running VM
-  --force-reset     end a running VM as a reset would
-  --force-poweroff  end a running VM as power-off would
-  --inject-nmi      raise an NMI in a running VM
-`,
+  usage: BHYVECTL_USAGE,
   usageStatus: 1,
   errorStatus: 1,
 };
 
-const FLAGS = [
-  "create",
-  "destroy",
-  "get-stats",
-  "force-reset",
-  "force-poweroff",
-  "inject-nmi",
-] as const;
-type Flag = (typeof FLAGS)[number];
+/** What bhyvectl exits with when the VM refused something: libvmmapi's -1. */
+const REFUSED_STATUS = 255;
 
-function parse(argv: readonly string[]): { name: string; flags: ReadonlySet<Flag> } {
-  const options = Object.fromEntries(FLAGS.map((flag) => [flag, { type: "boolean" as const }]));
-  let values: Record<string, unknown>;
-  try {
-    ({ values } = parseArgs({
-      args: [...argv],
-      options: { ...options, vm: { type: "string" }, cpu: { type: "string" } },
-      strict: true,
-      allowPositionals: false,
-    }));
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  if (typeof values["vm"] !== "string") throw new UsageError("--vm=name is required");
-  const flags = new Set(FLAGS.filter((flag) => values[flag] === true));
-  if (flags.size === 0) throw new UsageError("nothing to do");
-  return { name: values["vm"], flags };
-}
+/** FreeBSD's errno(2) for what went wrong. */
+const ERRNO: Readonly<Record<VmmErrorCode, number>> = {
+  ERR_NOT_FOUND: 2, // ENOENT
+  ERR_VM_NOT_FOUND: 2,
+  ERR_IO: 5, // EIO
+  ERR_BUS_OVERLAP: 16,
+  ERR_VM_BUSY: 16, // EBUSY
+  ERR_VM_EXISTS: 17, // EEXIST
+  ERR_BAD_IMAGE: 22,
+  ERR_BAD_OPTION: 22, // EINVAL
+  ERR_NO_SPACE: 28, // ENOSPC
+  ERR_VM_STATE: 37, // EALREADY
+  ERR_UNSUPPORTED: 45, // EOPNOTSUPP
+  ERR_TIMEOUT: 60, // ETIMEDOUT
+  ERR_INTERNAL: 14, // EFAULT
+};
 
-/** Asked for in any order, done in bhyvectl's: create first, destroy last. */
+/** Asked for in any order, done in bhyvectl's: create first, destroy last, and only if all else went well. */
 export async function bhyvectl(argv: readonly string[]): Promise<number> {
-  const { name, flags } = parse(argv);
+  const { values } = getoptLong(argv, BHYVECTL_OPTIONS);
+  const name = values.get("vm");
+  if (name === undefined) throw new UsageError("--vm=<vmname> is required");
+  checkVmName(name);
   const registry = new DirectoryRegistry();
-  if (flags.has("create")) registry.create(name);
-  else if (!registry.exists(name)) {
+  const wanted = BHYVECTL_OPTIONS.filter(
+    (option) => values.has(option.name) || (values.has("get-all") && option.isInAll === true),
+  );
+  if (!values.has("create") && !registry.exists(name)) {
     throw new VmmError(
       "ERR_VM_NOT_FOUND",
       `vm_open: ${name} could not be opened: No such file or directory`,
     );
   }
-  if (flags.has("get-stats")) await printStatistics(registry, name);
-  if (flags.has("inject-nmi")) await ask(registry, name, "nmi");
-  if (flags.has("force-reset")) await ask(registry, name, "force-reset");
-  if (flags.has("force-poweroff")) await ask(registry, name, "force-poweroff");
-  if (flags.has("destroy")) registry.destroy(name);
-  return 0;
+  const willChange = wanted.some(({ isChange }) => isChange === true);
+  const session = new BhyvectlSession(registry, { name, values, willChange }, (text) =>
+    process.stdout.write(text),
+  );
+  return act(session, wanted, values);
 }
 
-async function ask(registry: DirectoryRegistry, name: string, kind: VmRequest["kind"]) {
-  if (registry.read(name).runner === undefined) {
-    throw new VmmError("ERR_VM_STATE", `VM ${name} is not running`);
-  }
-  return askRunner(registry.socketPath(name), kind);
-}
-
-async function printStatistics(registry: DirectoryRegistry, name: string): Promise<void> {
-  const reply = await ask(registry, name, "stats");
-  if (reply.kind !== "stats") return;
-  process.stdout.write("vcpu0 stats:\n");
-  for (const [label, value] of reply.stats) {
-    process.stdout.write(`${label.padEnd(40)}\t${value}\n`);
+async function act(
+  session: BhyvectlSession,
+  wanted: readonly BhyvectlOption[],
+  values: ReadonlyMap<string, string>,
+): Promise<number> {
+  try {
+    try {
+      for (const { name, act } of wanted) await act?.(session, values.get(name) ?? "");
+    } finally {
+      session.close();
+    }
+    return 0;
+  } catch (error) {
+    if (!(error instanceof VmmError) || error instanceof UsageError) throw error;
+    process.stderr.write(`bhyvectl: ${error.message}\n`);
+    process.stdout.write(`errno = ${ERRNO[error.code]}\n`);
+    return REFUSED_STATUS;
   }
 }

@@ -3,13 +3,12 @@
 // FreeBSD: usr.sbin/bhyveload/bhyveload.c, bhyveload.8.
 import { VmmError } from "../base/errors.ts";
 import { DirectoryRegistry } from "../host/directory-registry.ts";
-import { openLoaderDisk, openLoaderHost } from "../host/loader-devices.ts";
+import { loadFreeBsd, openLoaderDevices } from "../host/load-guest.ts";
 import type { LoaderDevice } from "../loader/userboot/devices.ts";
-import { runUserboot } from "../loader/userboot/userboot.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
-import { prepareVcpu } from "../vmm/entry-state.ts";
 import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
+import { reinitialized } from "../vmm/remains.ts";
 import { getopt, UsageError } from "./getopt.ts";
 import { LoaderTerminal } from "./loader-terminal.ts";
 import type { CommandFrame } from "./run-main.ts";
@@ -76,7 +75,7 @@ export async function bhyveload(argv: readonly string[]): Promise<number> {
   let devices: LoaderDevice[];
   try {
     request = parse(argv);
-    devices = openDevices(request);
+    devices = openLoaderDevices(request);
   } catch (error) {
     if (error instanceof UsageError || !(error instanceof VmmError)) throw error;
     process.stderr.write(`bhyveload: ${error.message}\n`);
@@ -92,11 +91,6 @@ export async function bhyveload(argv: readonly string[]): Promise<number> {
   }
 }
 
-function openDevices({ disks, hostDirectory }: Request): LoaderDevice[] {
-  const devices = disks.flatMap((path, unit) => openLoaderDisk(path, unit));
-  return hostDirectory === undefined ? devices : [...devices, openLoaderHost(hostDirectory)];
-}
-
 async function load(
   registry: DirectoryRegistry,
   request: Request,
@@ -105,9 +99,8 @@ async function load(
   const memory = new GuestMemory(request.memoryBytes);
   const console = new LoaderTerminal();
   try {
-    const left = await runUserboot({ memory, console, devices, variables: request.variables });
+    const left = await loadFreeBsd(memory, { console, devices, variables: request.variables });
     if (left.kind !== "booted") return left.kind === "rebooted" ? 2 : 1;
-    prepareVcpu(memory, left.entry);
     registry.write(request.name, {
       memory,
       record: {
@@ -116,6 +109,7 @@ async function load(
         suspended: undefined,
         config: {},
         symbols: left.symbols,
+        remains: reinitialized(registry.read(request.name).remains),
       },
     });
     return 0;

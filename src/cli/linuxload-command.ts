@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // tshyve linuxload: puts a Linux kernel into a VM by the 64-bit boot protocol, as bhyveload does FreeBSD's.
 import { DirectoryRegistry } from "../host/directory-registry.ts";
-import { FileByteSource } from "../host/file-byte-source.ts";
-import { loadLinux } from "../loader/linux/load-linux.ts";
+import { loadLinuxKernel } from "../host/load-guest.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
-import { prepareVcpu } from "../vmm/entry-state.ts";
 import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
+import { reinitialized } from "../vmm/remains.ts";
 import { getopt, UsageError } from "./getopt.ts";
 import type { CommandFrame } from "./run-main.ts";
 
@@ -35,14 +34,11 @@ export function linuxload(argv: readonly string[]): number {
   checkVmName(name);
   const memoryBytes = parseMemorySize(given.get("m") ?? "256M");
   const memory = new GuestMemory(memoryBytes);
-  const initrdPath = given.get("i");
-  const loaded = loadLinux(memory, {
-    kernel: new FileByteSource(kernelPath),
-    kernelName: kernelPath,
-    ...(initrdPath === undefined ? {} : { initrd: new FileByteSource(initrdPath) }),
+  loadLinuxKernel(memory, {
+    kernel: kernelPath,
+    initrd: given.get("i"),
     commandLine: given.get("c") ?? "console=ttyS0",
   });
-  prepareVcpu(memory, loaded.entry);
   const registry = new DirectoryRegistry();
   if (!registry.exists(name)) registry.create(name);
   const lease = registry.acquire(name);
@@ -55,6 +51,7 @@ export function linuxload(argv: readonly string[]): number {
         suspended: undefined,
         config: {},
         symbols: undefined,
+        remains: reinitialized(registry.read(name).remains),
       },
     });
   } finally {

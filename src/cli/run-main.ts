@@ -2,6 +2,7 @@
 // The last lines of every command: arguments in, exit status out, errors as one sentence.
 import { VmmError } from "../base/errors.ts";
 import { UsageError } from "./getopt.ts";
+import { watchOutput } from "./terminal.ts";
 
 /** A command: its status, or an error to be said. */
 export type Command = (argv: readonly string[]) => Promise<number> | number;
@@ -41,12 +42,9 @@ export async function runCommand(
   }
 }
 
-/** Makes a module a program. A closed pipe on stdout ends it quietly, as SIGPIPE would. */
+/** Makes a module a program. */
 export async function main(frame: CommandFrame, command: Command): Promise<void> {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(141);
-    throw error;
-  });
+  watchOutput();
   process.exitCode = await runCommand(frame, command, process.argv.slice(2));
   // Input that nobody reads any more must not keep the process.
   process.stdin.unref?.();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The terminal of a command: raw while a loader or a guest has it, put back however the command ends.
 
+import os from "node:os";
+
 /** Passes bytes through untouched, Ctrl-C included; the returned function restores the terminal. */
 export function enterRawMode(): () => void {
   const { stdin } = process;
@@ -14,8 +16,50 @@ export function enterRawMode(): () => void {
   return restore;
 }
 
-/** Writes to stdout, and resolves when the terminal can take more. */
+/** Writes to stdout, and resolves when it can take more, or never will. */
 export function writeOut(bytes: Uint8Array | string): Promise<void> | undefined {
-  if (process.stdout.write(bytes)) return undefined;
-  return new Promise((resolve) => process.stdout.once("drain", () => resolve()));
+  const { stdout } = process;
+  if (!stdout.writable || stdout.write(bytes)) return undefined;
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of OUTPUT_EVENTS) stdout.off(event, done);
+      resolve();
+    };
+    for (const event of OUTPUT_EVENTS) stdout.once(event, done);
+  });
+}
+
+const OUTPUT_EVENTS = ["drain", "error", "close"] as const;
+
+/** As SIGPIPE would end a program: quietly. */
+let outputLost = (): void => process.exit(128 + os.constants.signals.SIGPIPE);
+
+/**
+ * Whoever reads stdout has gone, or the terminal has: tells `listener` instead of ending the process. The
+ * returned function undoes it.
+ */
+export function onOutputLost(listener: () => void): () => void {
+  const before = outputLost;
+  outputLost = listener;
+  return () => {
+    outputLost = before;
+  };
+}
+
+/** To be called once, before anything is written. */
+export function watchOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
+    outputLost();
+  });
+  // What cannot be said cannot be complained about either.
+  process.stderr.on("error", () => {});
+}
+
+/** Ends the process as if nobody had listened for the signal, so that a shell sees what it expects. */
+export function dieOf(signal: NodeJS.Signals): number {
+  process.removeAllListeners(signal);
+  // Node ignores SIGPIPE; the status has to say it.
+  if (signal !== "SIGPIPE") process.kill(process.pid, signal);
+  return 128 + os.constants.signals[signal];
 }

@@ -2,12 +2,14 @@
 // tshyve: all commands under one name, and those that FreeBSD has elsewhere (kldload, ls /dev/vmm) or not at
 // all (linuxload).
 import { DirectoryRegistry } from "../host/directory-registry.ts";
+import { BACKTRACE, backtrace } from "./backtrace-command.ts";
 import { BHYVE, bhyve } from "./bhyve-command.ts";
 import { BHYVECTL, bhyvectl } from "./bhyvectl-command.ts";
 import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
 import { DEMO, demo } from "./demo-command.ts";
 import { UsageError } from "./getopt.ts";
 import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
+import { RUN, run } from "./run-command.ts";
 import { type Command, type CommandFrame, runCommand } from "./run-main.ts";
 
 export const TSHYVE: CommandFrame = {
@@ -23,7 +25,9 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
   tshyve bhyveload ...        load a FreeBSD kernel into a VM
   tshyve linuxload ...        load a Linux kernel into a VM
   tshyve bhyve ...            run a loaded VM on this terminal
-  tshyve bhyvectl ...         inspect or destroy a VM
+  tshyve bhyvectl ...         inspect, change or destroy a VM
+  tshyve backtrace ...        who called whom in a VM's kernel
+  tshyve run ...              load, run and judge a guest in one process, for CI
   tshyve demo                 play all this with a small guest that comes along
 
 "tshyve command --help" tells more of each.
@@ -66,7 +70,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   bhyveload: (argv) => runCommand(BHYVELOAD, bhyveload, argv),
   linuxload: (argv) => runCommand(LINUXLOAD, linuxload, argv),
   bhyve: (argv) => runCommand(BHYVE, bhyve, argv),
+  backtrace: (argv) => runCommand(BACKTRACE, backtrace, argv),
   bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
+  run: (argv) => runCommand(RUN, run, argv),
   demo: (argv) => runCommand(DEMO, demo, argv),
 };
 

@@ -34,6 +34,7 @@ import {
   STATE_WORDS,
   ZERO,
 } from "./state-layout.ts";
+import { Breakpoints } from "./system/breakpoints.ts";
 
 /** The machine's side of a vCPU. */
 export interface CpuPorts {
@@ -135,6 +136,7 @@ export class Cpu {
     inout: 0,
   };
   trace: CpuTrace | undefined;
+  readonly breakpoints = new Breakpoints();
 
   // What `retired` counts from: see beginSlice.
   #sliceStart = 0;

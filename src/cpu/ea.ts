@@ -21,8 +21,10 @@ import {
   SLOTS,
 } from "./decode/record.ts";
 import {
+  CS,
   CURRENT,
   FS,
+  GPR,
   RIP,
   SEG_ACCESS,
   SEG_BASE,
@@ -158,6 +160,26 @@ function isAccessible(access: number, isWrite: boolean): boolean {
   const isReadableOrWritable = (access & ACCESS_WRITABLE_OR_READABLE) !== 0;
   if (isWrite) return !isCode && isReadableOrWritable;
   return !isCode || isReadableOrWritable;
+}
+
+/** Linear address of what a general register alone points to, by the instruction's segment and address size. */
+export function registerAddress(
+  cpu: Cpu,
+  p: number,
+  register: number,
+  access: { readonly size: number; readonly isWrite: boolean },
+): number {
+  const { s } = cpu;
+  s[CURRENT] = p;
+  const info = cpu.code[p + INFO]!;
+  const segment = (info >>> INFO_SEGMENT_SHIFT) & 7;
+  const addressBits = (info >>> INFO_ADDRESS_SHIFT) & 3;
+  const at = GPR + 2 * register;
+  const lo = addressBits === 0 ? s[at]! & 0xffff : s[at]!;
+  s[HI] = addressBits === 2 ? s[at + 1]! : 0;
+  if (cpu.is64) return segment >= FS ? addSegmentBase(s, segment, lo) : lo;
+  if (cpu.isFlat && segment < FS && segment !== CS) return lo;
+  return segmentAddress(cpu, segment, lo, access.size, access.isWrite);
 }
 
 /**

@@ -13,6 +13,7 @@ import { BLOCK_HEADER, MAX_BLOCK, SCRATCH } from "./interp/code-cache.ts";
 import { Interpreter } from "./interp/interpreter.ts";
 import { completeIn } from "./interp/io.ts";
 import { ISA_ROWS } from "./isa/table.ts";
+import { TranslationEngine } from "./jit/engine.ts";
 import type { ProcessorModel } from "./model.ts";
 import {
   ACTIVITY_HALTED,
@@ -35,16 +36,49 @@ const DR6_BS = 1 << 14;
 /** More instructions than anybody will wait for at once; fits an int32. */
 export const MAX_BUDGET = 0x3fffffff;
 
+/** Which engine runs guest code. */
+export type EngineName = "interpreter" | "translator" | "auto";
+
+export interface EngineOptions {
+  readonly engine: EngineName;
+  /** How often `auto` interprets a block before it translates it; absent: a good number. */
+  readonly threshold?: number;
+}
+
+const INTERPRETER: EngineOptions = { engine: "interpreter" };
+const AUTO_THRESHOLD = 128;
+
+function translationFor(
+  { engine, threshold }: EngineOptions,
+  cpu: Cpu,
+  interpreter: Interpreter,
+): TranslationEngine | undefined {
+  if (engine === "interpreter") return undefined;
+  const entries = engine === "translator" ? 0 : (threshold ?? AUTO_THRESHOLD);
+  return new TranslationEngine(cpu, interpreter, entries);
+}
+
 export class Vcpu {
   /** State, memory and derived mode. Borrow it while the vCPU is not running. */
   readonly cpu: Cpu;
+  /** Undefined while everything is interpreted. */
+  readonly translation: TranslationEngine | undefined;
+  readonly #builder: BlockBuilder;
   readonly #interpreter: Interpreter;
 
   /** Over the state that the memory's head holds: a loaded kernel's, a saved VM's, or zeros to be reset. */
-  constructor(memory: GuestMemory, ports: CpuPorts, model: ProcessorModel) {
+  constructor(
+    memory: GuestMemory,
+    ports: CpuPorts,
+    model: ProcessorModel,
+    options: EngineOptions = INTERPRETER,
+  ) {
     this.cpu = new Cpu(memory, ports, model);
     const { cpu } = this;
-    this.#interpreter = new Interpreter(cpu, new BlockBuilder(cpu));
+    this.#builder = new BlockBuilder(cpu);
+    this.#interpreter = new Interpreter(cpu, this.#builder);
+    this.translation = translationFor(options, cpu, this.#interpreter);
+    if (this.translation !== undefined) this.#interpreter.use(this.translation);
     cpu.mem.onMmio = () => cpu.breakAfterCurrent();
     cpu.mem.onCodeWrite = (offset, length) => void cpu.cache.written(offset, length);
     memory.codeWriteListener = (gpa, length) => {
@@ -90,6 +124,20 @@ export class Vcpu {
   /** `run` is to return as soon as the instruction in execution is done. */
   stop(): void {
     this.cpu.exit ??= BOGUS;
+  }
+
+  /**
+   * Replaces the debugger's breakpoints, linear addresses: `run` returns a debug exit in front of the instruction
+   * at one. It does not for the instruction that {@link passBreakpoint} was called at.
+   */
+  setBreakpoints(addresses: Iterable<bigint>): void {
+    this.cpu.breakpoints.set(addresses);
+    this.cpu.cache.flush();
+  }
+
+  /** Goes on from here, whether or not there is a breakpoint. */
+  passBreakpoint(): void {
+    this.cpu.breakpoints.pass(this.retired);
   }
 
   /** Gives an IN its value, unsigned, of the exit's size. */
@@ -150,7 +198,7 @@ export class Vcpu {
     const { s } = this.cpu;
     s[FLAGS] = s[FLAGS]! & ~FLAG_RF;
     const before = s[REMAINING]!;
-    if (before > 1) this.#interpreter.run();
+    this.#interpreter.run();
     // Nothing ran: the next block is longer than what is left.
     if (s[REMAINING] === before && before < MAX_BLOCK) this.#interpreter.runShort(before);
   }
@@ -162,6 +210,10 @@ export class Vcpu {
     const hits = (s[DR7]! & 0xff) === 0 ? 0 : codeBreakpoints(cpu);
     if (hits !== 0) {
       raiseDebug(cpu, hits);
+      return;
+    }
+    if (this.#builder.isAtBreakpoint()) {
+      cpu.exit ??= { kind: "debug" };
       return;
     }
     const isTrapped = (s[FLAGS]! & FLAG_TF) !== 0;

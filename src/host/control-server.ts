@@ -2,36 +2,31 @@
 // Where a running VM listens for bhyvectl: a socket in its entry, one JSON line a request, one a reply.
 import fs from "node:fs";
 import net from "node:net";
-import type { VmReply, VmRequest } from "./vm-protocol.ts";
+import { VmmError } from "../base/errors.ts";
+import { type ControlReply, checkControlRequest } from "../vmm/control-protocol.ts";
+import { socketAddress } from "./socket-address.ts";
 import type { VmThread } from "./vm-thread.ts";
 
-const KINDS: ReadonlySet<VmRequest["kind"]> = new Set([
-  "force-reset",
-  "force-poweroff",
-  "power-button",
-  "nmi",
-  "stop",
-  "stats",
-  "registers",
-] as const);
-const LONGEST_LINE = 4096;
+const LONGEST_LINE = 64 * 1024;
 
 export interface ControlServer {
   close(): void;
 }
 
-/** Serves until it is closed. A path too long for a socket leaves the VM without one, not without a life. */
+/** Serves until it is closed. Where no socket can be made, the VM goes without one. */
 export async function serveControl(path: string, thread: VmThread): Promise<ControlServer> {
   fs.rmSync(path, { force: true });
   const server = net.createServer((socket) => serve(socket, thread));
+  const address = socketAddress(path);
   await new Promise<void>((resolve) => {
     server.once("error", () => resolve());
-    server.listen(path, () => resolve());
+    server.listen(address.path, () => resolve());
   });
   server.unref();
   return {
     close: () => {
       server.close();
+      address.close();
       fs.rmSync(path, { force: true });
     },
   };
@@ -52,13 +47,13 @@ function serve(socket: net.Socket, thread: VmThread): void {
   });
 }
 
-async function answer(line: string, thread: VmThread): Promise<VmReply | { error: string }> {
+async function answer(line: string, thread: VmThread): Promise<ControlReply> {
   try {
-    const { kind } = JSON.parse(line) as { kind: VmRequest["kind"] };
-    if (!KINDS.has(kind)) return { error: `unknown request ${String(kind)}` };
-    const reply = await thread.request(kind);
-    return reply;
+    return await thread.request(checkControlRequest(JSON.parse(line)));
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) };
+    if (error instanceof VmmError) {
+      return { kind: "error", code: error.code, message: error.message };
+    }
+    return { kind: "error", code: "ERR_BAD_OPTION", message: `not a request: ${line}` };
   }
 }

@@ -16,10 +16,12 @@ import {
   checkVmName,
   type Lease,
   type Registry,
+  refuseUnload,
   type VmImage,
   type VmRecord,
   type VmStage,
 } from "../vmm/registry.ts";
+import type { VmRemains } from "../vmm/remains.ts";
 import type { SuspendHow } from "../vmm/suspend.ts";
 import { hostError } from "./host-error.ts";
 import { readMemoryFile, writeMemoryFile } from "./memory-file.ts";
@@ -34,6 +36,7 @@ interface Stored {
   readonly suspended?: SuspendHow;
   readonly config: Record<string, string>;
   readonly symbols?: { readonly start: number; readonly end: number };
+  readonly remains?: VmRemains;
 }
 
 const EMPTY: Stored = { version: 1, stage: "empty", generation: 0, memoryBytes: 0, config: {} };
@@ -60,13 +63,7 @@ export class DirectoryRegistry implements Registry {
 
   unload(): void {
     if (!this.isLoaded()) return;
-    const names = this.list();
-    if (names.length > 0) {
-      throw new VmmError(
-        "ERR_VM_BUSY",
-        `can't unload vmm: ${names.length === 1 ? "a VM exists" : `${names.length} VMs exist`} (${names.join(", ")}); destroy with bhyvectl --destroy first`,
-      );
-    }
+    refuseUnload(this.list());
     attempt(`remove ${this.directory}`, () => fs.rmdirSync(this.directory));
   }
 
@@ -118,6 +115,7 @@ export class DirectoryRegistry implements Registry {
       runner: isRunning ? runner.pid : undefined,
       config: stored.config,
       symbols: stored.symbols,
+      remains: stored.remains,
     };
   }
 
@@ -141,6 +139,7 @@ export class DirectoryRegistry implements Registry {
       ...(record.suspended === undefined ? {} : { suspended: record.suspended }),
       config: { ...record.config },
       ...(record.symbols === undefined ? {} : { symbols: record.symbols }),
+      ...(record.remains === undefined ? {} : { remains: record.remains }),
     });
     fs.rmSync(this.#path(name, `memory.${old.generation}`), { force: true });
   }

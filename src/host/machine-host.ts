@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The host of a machine that runs on a thread of its own in Node: time, randomness, disks, serial lines.
+// The host of a machine in Node: time, randomness, disks, serial lines. What differs between a machine with a
+// thread of its own and one that shares its thread is handed in.
 import { randomBytes, randomFillSync } from "node:crypto";
 import os from "node:os";
 import { VmmError } from "../base/errors.ts";
+import type { BlockBackend } from "../devices/backend/block-backend.ts";
 import type { CharBackend } from "../devices/backend/char-backend.ts";
+import type { BlockFileOptions } from "../devices/virtio/block/options.ts";
 import type { Entropy } from "../vmm/entropy.ts";
 import type { MachineHost } from "../vmm/machine.ts";
-import type { ByteChannel } from "./byte-channel.ts";
 import { openCharDevice, type PolledCharBackend } from "./char-device.ts";
-import type { Doorbell } from "./doorbell.ts";
 import { openBlockFile } from "./file-block-backend.ts";
 
-/** The other threads' ends of what a machine talks to. */
-export interface MachineEnds {
-  readonly name: string;
-  readonly console: {
-    readonly input: ByteChannel;
-    readonly output: ByteChannel;
-    readonly wakeMain: Doorbell;
-  };
-  /** Rung when there is input, room, or a request. */
-  readonly bell: Doorbell;
-  /** Called when the bell has rung. */
+export interface MachineHostOptions {
+  /** What `stdio` is. */
+  readonly console: CharBackend;
+  /** Sleeps, or sees to it that the machine does, until something happens or the time is over. */
+  readonly wait: (timeoutMs: number) => void;
+  /** Called on every trip around the machine's loop. */
   readonly poll: () => void;
   readonly warn: (message: string) => void;
+  /** Opens a disk; a file unless given. */
+  readonly openBlock?: (options: BlockFileOptions) => BlockBackend;
 }
+
+/** Devices behind paths cannot ring; they are looked at ten times a second. */
+const POLL_MS = 100;
 
 const hostEntropy: Entropy = {
   next32: () => randomBytes(4).readUInt32LE(0),
@@ -32,39 +33,13 @@ const hostEntropy: Entropy = {
   fill: (target) => target.set(randomFillSync(new Uint8Array(target.length))),
 };
 
-/** `stdio`: the terminal of the process, through its main thread. */
-class ConsoleBackend implements CharBackend {
-  readonly #ends: MachineEnds["console"];
-  #ready: () => void = () => {};
-
-  constructor(ends: MachineEnds["console"]) {
-    this.#ends = ends;
-  }
-
-  write(byte: number): boolean {
-    const isTaken = this.#ends.output.writeByte(byte);
-    this.#ends.wakeMain.ring();
-    return isTaken;
-  }
-
-  read(): number {
-    const byte = this.#ends.input.readByte();
-    // Room for more: the main thread may be holding input back.
-    if (byte >= 0) this.#ends.wakeMain.ring();
-    return byte;
-  }
-
-  listen(ready: () => void): void {
-    this.#ready = ready;
-  }
-
-  poll(): void {
-    this.#ready();
-  }
+/** Nanoseconds of a clock that never goes back. */
+export function hostNow(): number {
+  return Number(process.hrtime.bigint());
 }
 
-export function makeMachineHost(ends: MachineEnds): MachineHost {
-  const console = new ConsoleBackend(ends.console);
+export function makeMachineHost(options: MachineHostOptions): MachineHost {
+  const { console, wait, poll, warn } = options;
   const polled: PolledCharBackend[] = [];
   let isConsoleTaken = false;
   const openChar = (path: string): CharBackend => {
@@ -81,22 +56,19 @@ export function makeMachineHost(ends: MachineEnds): MachineHost {
   };
   return {
     time: {
-      now: () => Number(process.hrtime.bigint()),
-      // Devices behind paths cannot ring; they are looked at ten times a second.
-      wait: (timeoutMs) => ends.bell.wait(polled.length > 0 ? Math.min(timeoutMs, 100) : timeoutMs),
+      now: hostNow,
+      wait: (timeoutMs) => wait(polled.length > 0 ? Math.min(timeoutMs, POLL_MS) : timeoutMs),
     },
     entropy: hostEntropy,
     epochSeconds: Date.now() / 1000,
     zoneOffsetSeconds: -60 * new Date().getTimezoneOffset(),
     name: os.hostname(),
-    openBlock: (options) => openBlockFile(options, ends.warn),
+    openBlock: options.openBlock ?? ((file) => openBlockFile(file, warn)),
     openChar,
     poll: () => {
       for (const device of polled) device.poll();
-      if (!ends.bell.answer()) return;
-      console.poll();
-      ends.poll();
+      poll();
     },
-    warn: ends.warn,
+    warn,
   };
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What the main thread and a VM's thread say to each other. Console bytes go through byte channels.
+import type { ControlReply, ControlRequest } from "../vmm/control-protocol.ts";
 import type { SuspendHow } from "../vmm/suspend.ts";
 
 /** What the VM's thread starts with. */
@@ -13,22 +14,16 @@ export interface VmWorkerData {
   readonly bells: { readonly vm: SharedArrayBuffer; readonly main: SharedArrayBuffer };
 }
 
-/** A request to a running VM: what `bhyvectl` asks of it, and the terminal's power button. */
-export type VmRequest =
-  | {
-      readonly id: number;
-      readonly kind: "force-reset" | "force-poweroff" | "power-button" | "nmi" | "stop";
-    }
-  | { readonly id: number; readonly kind: "stats" | "registers" };
+/** A request to a running VM, and its answer; `id` pairs them. */
+export interface VmRequest {
+  readonly id: number;
+  readonly request: ControlRequest;
+}
 
-export type VmReply =
-  | { readonly id: number; readonly kind: "done" }
-  | {
-      readonly id: number;
-      readonly kind: "stats";
-      readonly stats: readonly (readonly [string, number])[];
-    }
-  | { readonly id: number; readonly kind: "registers"; readonly state: Uint8Array };
+export interface VmReply {
+  readonly id: number;
+  readonly reply: ControlReply;
+}
 
 /** How a run ended. */
 export type VmOutcome =
@@ -40,5 +35,5 @@ export type VmOutcome =
 
 export type FromVm =
   | { readonly type: "warning"; readonly message: string }
-  | { readonly type: "reply"; readonly reply: VmReply }
+  | ({ readonly type: "reply" } & VmReply)
   | { readonly type: "ended"; readonly outcome: VmOutcome };

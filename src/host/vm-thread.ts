@@ -2,9 +2,11 @@
 // The main thread's handle of a VM's thread: starts it, carries the console, passes requests on, waits for
 // the end.
 import { Worker } from "node:worker_threads";
+import { VmmError } from "../base/errors.ts";
+import type { ControlReply, ControlRequest } from "../vmm/control-protocol.ts";
 import { ByteChannel } from "./byte-channel.ts";
 import { Doorbell } from "./doorbell.ts";
-import type { FromVm, VmOutcome, VmReply, VmRequest, VmWorkerData } from "./vm-protocol.ts";
+import type { FromVm, VmOutcome, VmRequest, VmWorkerData } from "./vm-protocol.ts";
 
 const INPUT_BYTES = 4096;
 const OUTPUT_BYTES = 64 * 1024;
@@ -28,7 +30,7 @@ export class VmThread {
   readonly #vmBell = new Doorbell();
   readonly #mainBell = new Doorbell();
   readonly #options: VmThreadOptions;
-  readonly #replies = new Map<number, (reply: VmReply) => void>();
+  readonly #replies = new Map<number, (reply: ControlReply) => void>();
   #nextId = 1;
   #pending: Uint8Array[] = [];
   #onRoom: () => void = () => {};
@@ -79,13 +81,13 @@ export class VmThread {
     if (had > 0 && this.#pending.length === 0) this.#onRoom();
   }
 
-  /** Asks the running VM; rejects if it ends first. */
-  request(kind: VmRequest["kind"]): Promise<VmReply> {
+  /** Asks the running VM; rejects with ERR_VM_STATE if it ends first. */
+  request(request: ControlRequest): Promise<ControlReply> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#replies.set(id, resolve);
-      void this.outcome.then(() => reject(new Error("the VM has ended")));
-      this.#worker.postMessage({ id, kind });
+      void this.outcome.then(() => reject(new VmmError("ERR_VM_STATE", "the VM has ended")));
+      this.#worker.postMessage({ id, request } satisfies VmRequest);
       this.#vmBell.ring();
     });
   }
@@ -96,8 +98,8 @@ export class VmThread {
         if (message.type === "warning") this.#options.warn(message.message);
         else if (message.type === "ended") resolve(message.outcome);
         else {
-          this.#replies.get(message.reply.id)?.(message.reply);
-          this.#replies.delete(message.reply.id);
+          this.#replies.get(message.id)?.(message.reply);
+          this.#replies.delete(message.id);
         }
       });
       this.#worker.on("error", (error) => {

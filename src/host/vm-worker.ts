@@ -8,17 +8,20 @@ import {
   workerData,
 } from "node:worker_threads";
 import { VmmError } from "../base/errors.ts";
-import { VCPU_STATE_BYTES, VCPU_STATE_OFFSET } from "../mmu/machine-layout.ts";
 import { Config } from "../vmm/config.ts";
-import { Machine } from "../vmm/machine.ts";
+import { Machine, type MachineHost } from "../vmm/machine.ts";
 import { machineConfig } from "../vmm/machine-config.ts";
+import { MachineControl } from "../vmm/machine-control.ts";
+import { remainsOf, restoreNvram } from "../vmm/remains.ts";
 import type { RunResult } from "../vmm/run-loop.ts";
 import { ByteChannel } from "./byte-channel.ts";
 import { DirectoryRegistry } from "./directory-registry.ts";
 import { Doorbell } from "./doorbell.ts";
-import { type MachineEnds, makeMachineHost } from "./machine-host.ts";
+import { FileByteSource } from "./file-byte-source.ts";
+import { makeMachineHost } from "./machine-host.ts";
+import { ThreadConsole } from "./thread-console.ts";
 import { openTrace } from "./trace-file.ts";
-import type { FromVm, VmOutcome, VmReply, VmRequest, VmWorkerData } from "./vm-protocol.ts";
+import type { FromVm, VmOutcome, VmRequest, VmWorkerData } from "./vm-protocol.ts";
 
 /** Requests arrive on the port that the worker was made with. */
 class VmRunner {
@@ -27,6 +30,7 @@ class VmRunner {
   readonly #registry: DirectoryRegistry;
   readonly #bell: Doorbell;
   #machine: Machine | undefined;
+  #control: MachineControl | undefined;
 
   constructor(data: VmWorkerData, port: MessagePort) {
     this.#data = data;
@@ -40,9 +44,13 @@ class VmRunner {
     const record = this.#registry.read(name);
     const memory = this.#registry.readImage(name);
     const config = Config.fromJSON(this.#data.config);
-    const ends = this.#ends();
-    const machine = new Machine(machineConfig(config), memory, makeMachineHost(ends));
+    const machine = new Machine(machineConfig(config), memory, this.#makeHost());
     this.#machine = machine;
+    this.#control = new MachineControl(machine, {
+      block: record.symbols,
+      open: (path) => new FileByteSource(path),
+    });
+    if (record.remains !== undefined) restoreNvram(machine, record.remains);
     machine.start();
     const trace = openTrace(config, machine);
     try {
@@ -56,6 +64,11 @@ class VmRunner {
           suspended: machine.suspended,
           config: this.#data.config,
           symbols: record.symbols,
+          remains: remainsOf(machine, {
+            hasRun: true,
+            hostSeconds: Date.now() / 1000,
+            stats: this.#control.statistics(),
+          }),
         },
       });
       return outcome;
@@ -64,18 +77,23 @@ class VmRunner {
     }
   }
 
-  #ends(): MachineEnds {
-    return {
-      name: this.#data.name,
-      console: {
-        input: new ByteChannel(this.#data.console.input),
-        output: new ByteChannel(this.#data.console.output),
-        wakeMain: new Doorbell(this.#data.bells.main),
+  #makeHost(): MachineHost {
+    const { input, output } = this.#data.console;
+    const console = new ThreadConsole({
+      input: new ByteChannel(input),
+      output: new ByteChannel(output),
+      wakeMain: new Doorbell(this.#data.bells.main),
+    });
+    return makeMachineHost({
+      console,
+      wait: (timeoutMs) => this.#bell.wait(timeoutMs),
+      poll: () => {
+        if (!this.#bell.answer()) return;
+        console.poll();
+        this.#pollRequests();
       },
-      bell: this.#bell,
-      poll: () => this.#pollRequests(),
       warn: (message) => this.#say({ type: "warning", message }),
-    };
+    });
   }
 
   #outcome(result: RunResult): VmOutcome {
@@ -89,37 +107,9 @@ class VmRunner {
     for (;;) {
       const received = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
-      const request = received.message as VmRequest;
-      this.#say({ type: "reply", reply: this.#answer(this.#machine!, request) });
+      const { id, request } = received.message as VmRequest;
+      this.#say({ type: "reply", id, reply: this.#control!.answer(request) });
     }
-  }
-
-  #answer(machine: Machine, request: VmRequest): VmReply {
-    const { id } = request;
-    switch (request.kind) {
-      case "stats":
-        return { id, kind: "stats", stats: machine.statistics.list(machine.vcpu) };
-      case "registers": {
-        const { bytes } = machine.memory;
-        const state = bytes.slice(VCPU_STATE_OFFSET, VCPU_STATE_OFFSET + VCPU_STATE_BYTES);
-        return { id, kind: "registers", state };
-      }
-      case "force-reset":
-        machine.suspend("reset");
-        break;
-      case "force-poweroff":
-        machine.suspend("poweroff");
-        break;
-      case "power-button":
-        machine.platform.pm.pressPowerButton();
-        break;
-      case "nmi":
-        machine.vcpu.requestNmi();
-        break;
-      default:
-        machine.loop.stop();
-    }
-    return { id, kind: "done" };
   }
 
   #say(message: FromVm): void {

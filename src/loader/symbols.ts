@@ -14,6 +14,8 @@ import {
 } from "./elf.ts";
 
 const STT_FUNC = 2;
+/** Nobody's function is longer: what lies further behind the last one is something else. */
+const LONGEST_FUNCTION = 0x10_0000n;
 
 export interface SymbolHit {
   readonly name: string;
@@ -77,7 +79,7 @@ export class SymbolTable {
     while (index > 0 && this.#addresses[index - 1] === start) index--;
     const size = this.#sizes[index]!;
     const offset = address - start;
-    if (size > 0n && offset >= size) return undefined;
+    if (offset >= (size > 0n ? size : LONGEST_FUNCTION)) return undefined;
     return { name: this.#nameOf(index), offset };
   }
 

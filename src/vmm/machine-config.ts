@@ -35,6 +35,10 @@ export interface MachineConfig {
   readonly isStrictIo: boolean;
   /** Accesses to MSRs that nobody has raise #GP; otherwise they read 0. */
   readonly isStrictMsr: boolean;
+  /** bhyve's -H and -P. HLT and PAUSE always leave the vCPU here; bhyvectl shows what was asked for. */
+  readonly exitsOnHlt: boolean;
+  readonly exitsOnPause: boolean;
+  readonly isMemoryWired: boolean;
   readonly hasMsix: boolean;
   readonly usesLocalTime: boolean;
   readonly uuid: Uint8Array | undefined;
@@ -65,6 +69,9 @@ export function machineConfig(config: Config): MachineConfig {
     startsInX2apic: config.getBoolean("x86.x2apic", false),
     isStrictIo: config.getBoolean("x86.strictio", false),
     isStrictMsr: config.getBoolean("x86.strictmsr", true),
+    exitsOnHlt: config.getBoolean("x86.vmexit_on_hlt", false),
+    exitsOnPause: config.getBoolean("x86.vmexit_on_pause", false),
+    isMemoryWired: config.getBoolean("memory.wired", false),
     hasMsix: config.getBoolean("virtio_msix", true),
     usesLocalTime: config.getBoolean("rtc.use_localtime", true),
     uuid: config.has("uuid") ? uuidFromText(config.get("uuid")!) : undefined,

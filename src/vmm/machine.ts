@@ -18,6 +18,7 @@ import { LEGACY_UARTS } from "../devices/uart/pci-uart.ts";
 import type { BlockFileOptions } from "../devices/virtio/block/options.ts";
 import type { GuestMemory } from "../mmu/guest-memory.ts";
 import { HostClock, type HostTime, VirtualClock, type VmClock } from "./clock.ts";
+import type { Capability } from "./control-protocol.ts";
 import { type Entropy, SeededEntropy } from "./entropy.ts";
 import { type FirmwareTables, writeFirmwareTables } from "./firmware/firmware-tables.ts";
 import { describeFirmware } from "./firmware-description.ts";
@@ -56,6 +57,8 @@ export class Machine {
   readonly pci: PciRoot;
   readonly statistics = new Statistics();
   readonly loop: RunLoop;
+  /** vmm.ko's switches, for bhyvectl; what is not there has no entry. */
+  readonly capabilities: Partial<Record<Capability, boolean>>;
   /** Where the firmware tables are, once {@link start} has written them. */
   firmware: FirmwareTables | undefined;
   trace: Trace | undefined;
@@ -70,6 +73,12 @@ export class Machine {
   constructor(config: MachineConfig, memory: GuestMemory, host: MachineHost) {
     this.config = config;
     this.memory = memory;
+    this.capabilities = {
+      hlt_exit: config.exitsOnHlt,
+      pause_exit: config.exitsOnPause,
+      unrestricted_guest: true,
+      enable_invpcid: true,
+    };
     this.#host = host;
     this.#warn = warnOnce(host.warn);
     const isVirtual = config.clock === "virtual";
@@ -121,6 +130,7 @@ export class Machine {
         },
       },
       processorModel(this.config.cpuLevel),
+      { engine: this.config.engine },
     );
   }
 

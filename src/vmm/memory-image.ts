@@ -17,7 +17,12 @@ export interface Extent {
 
 /** The vCPU's state block first, then pages in order. */
 export function extentsOf(memory: GuestMemory): Extent[] {
-  const extents: Extent[] = [{ offset: VCPU_STATE_OFFSET, length: VCPU_STATE_BYTES }];
+  return [{ offset: VCPU_STATE_OFFSET, length: VCPU_STATE_BYTES }, ...ramExtents(memory)];
+}
+
+/** Runs of pages, in order. */
+export function ramExtents(memory: GuestMemory): Extent[] {
+  const extents: Extent[] = [];
   const words = new Int32Array(memory.memory.buffer);
   let start = -1;
   for (let page = 0; page <= memory.pageFlags.length; page++) {

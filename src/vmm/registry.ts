@@ -3,6 +3,7 @@
 // the rules and the interface; host/directory-registry.ts keeps one in a directory.
 import { VmmError } from "../base/errors.ts";
 import type { GuestMemory } from "../mmu/guest-memory.ts";
+import type { VmRemains } from "./remains.ts";
 import type { SuspendHow } from "./suspend.ts";
 
 /** vmm.ko's limit since FreeBSD 13. */
@@ -25,6 +26,17 @@ function nameProblem(name: string): string | undefined {
   return /[\x00-\x1f\x7f]/.test(name) ? "it contains a control character" : undefined;
 }
 
+/** What `kldunload vmm` says while there are VMs. Throws ERR_VM_BUSY. */
+export function refuseUnload(names: readonly string[]): void {
+  if (names.length === 0) return;
+  const count = names.length === 1 ? "a VM exists" : `${names.length} VMs exist`;
+  const some = names.length > 10 ? [...names.slice(0, 10), "…"] : names;
+  throw new VmmError(
+    "ERR_VM_BUSY",
+    `can't unload vmm: ${count} (${some.join(", ")}); destroy with bhyvectl --destroy first`,
+  );
+}
+
 /**
  * empty: created, no memory yet. loaded: a kernel is in memory and vCPU 0 stands at its entry. suspended: it
  * has run and stopped for good. crashed: its runner died; memory and state are those from before the run.
@@ -45,6 +57,8 @@ export interface VmRecord {
   readonly config: Readonly<Record<string, string>>;
   /** Where the kernel's symbol block lies in guest memory, for backtraces. */
   readonly symbols: { readonly start: number; readonly end: number } | undefined;
+  /** What its chips were left with; undefined for one that has never run nor been inspected. */
+  readonly remains: VmRemains | undefined;
 }
 
 /** A whole VM at rest. */

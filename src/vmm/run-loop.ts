@@ -8,7 +8,7 @@ import { canWake } from "../cpu/system/events.ts";
 import type { Machine, MachineHost } from "./machine.ts";
 
 /** Why {@link RunLoop.run} came back. */
-export type RunResult = "suspended" | "exited" | "stopped" | "limit";
+export type RunResult = "suspended" | "exited" | "stopped" | "debug" | "limit";
 
 const INOUT_WIDTHS: Readonly<Record<number, string>> = { 1: "b", 2: "w", 4: "l" };
 
@@ -24,10 +24,11 @@ export class RunLoop {
     pause: () => {},
     suspended: (exit) => this.#machine.suspend(exit.how),
     debug: () => {
-      this.#isStopped = true;
+      this.#isAtBreakpoint = true;
     },
   };
   #isStopped = false;
+  #isAtBreakpoint = false;
   #strictFault: string | undefined;
 
   constructor(machine: Machine, host: MachineHost) {
@@ -48,13 +49,14 @@ export class RunLoop {
   run(limit = Number.POSITIVE_INFINITY): RunResult {
     const { vcpu, clock } = this.#machine;
     this.#isStopped = false;
+    this.#isAtBreakpoint = false;
     for (;;) {
       this.#host.poll();
       clock.runDue();
       const result = this.#result(limit);
       if (result !== undefined) return result;
       const exit = vcpu.run(Math.min(clock.budget(), limit - vcpu.retired));
-      this.#machine.statistics.exits++;
+      this.#machine.statistics.exited(exit.kind);
       this.#machine.trace?.exit(exit);
       this.#handle(exit);
     }
@@ -65,6 +67,7 @@ export class RunLoop {
     if (this.#strictFault !== undefined) throw new VmmError("ERR_VM_STATE", this.#strictFault);
     if (machine.exitStatus !== undefined) return "exited";
     if (machine.suspended !== undefined) return "suspended";
+    if (this.#isAtBreakpoint) return "debug";
     if (this.#isStopped) return "stopped";
     return machine.vcpu.retired >= limit ? "limit" : undefined;
   }

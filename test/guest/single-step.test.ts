@@ -64,4 +64,11 @@ describe("a budget", () => {
     expect(one.machine.rip).toBe(BigInt(end));
     expect(run([0x90], FIXED, 2, { at: end - 1 }).first).toEqual({ vector: VECTOR_PF, rip: end });
   });
+
+  it("ends before the fetch of a branch's target in the same page, which may cross into another", () => {
+    const end = 32 * 1024 * 1024;
+    const one = run([0xeb, 0xff], FIXED, 1, { at: end - 2 }); // jmp $+1
+    expect(one.first).toBeUndefined();
+    expect(one.machine.rip).toBe(BigInt(end - 1));
+  });
 });

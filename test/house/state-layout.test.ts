@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The vCPU's state block is written down by hand, as constants. Here is what those must keep.
 import { describe, expect, it } from "vitest";
-import { STATE_FIELDS } from "../../src/cpu/state-fields.ts";
+import { STATE_BYTES, STATE_FIELDS } from "../../src/cpu/state-fields.ts";
 import * as layout from "../../src/cpu/state-layout.ts";
 import * as machine from "../../src/mmu/machine-layout.ts";
 import { TLB_WORDS } from "../../src/mmu/tlb-layout.ts";
@@ -56,7 +56,7 @@ describe("the head of the machine's memory", () => {
   it("has its parts one behind the other, below the guest's RAM", () => {
     const ends = [
       [
-        machine.VCPU_STATE_OFFSET + 4 * STATE_WORDS,
+        machine.VCPU_STATE_OFFSET + STATE_BYTES,
         machine.VCPU_STATE_OFFSET + machine.VCPU_STATE_BYTES,
       ],
       [machine.VCPU_STATE_OFFSET + machine.VCPU_STATE_BYTES, machine.JUMP_CACHE_OFFSET],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Kernels as they are shipped: `vmlinuz`, a bzImage for x86-64; `freebsd-kernel`, a FreeBSD/amd64 GENERIC with symbols.
+// Kernels as they are shipped: those of the Linux guests, and `freebsd-kernel`, a FreeBSD/amd64 GENERIC with symbols.
 import { describe, expect, it } from "vitest";
 import { parseElf } from "../../src/loader/elf.ts";
 import { loadKernel } from "../../src/loader/freebsd/kernel.ts";
@@ -7,12 +7,17 @@ import { parseBzImage } from "../../src/loader/linux/bzimage.ts";
 import { loadLinux } from "../../src/loader/linux/load-linux.ts";
 import { SymbolTable } from "../../src/loader/symbols.ts";
 import { GuestMemory, MIB } from "../../src/mmu/guest-memory.ts";
-import { GUESTS_REASON, guestFile, hasGuestFile } from "../support/guest-files.ts";
+import { GUESTS_REASON, guestFile, hasGuestFile, linuxGuests } from "../support/guest-files.ts";
 import { BytesSource } from "../support/memory-file-system.ts";
 
 describe(`a distribution's Linux kernel (${GUESTS_REASON} vmlinuz)`, () => {
-  it.skipIf(!hasGuestFile("vmlinuz"))("is placed by its own header", () => {
-    const kernel = new BytesSource(guestFile("vmlinuz"));
+  it.skipIf(linuxGuests().length === 0)("is placed by its own header", () => {
+    expect.hasAssertions();
+    for (const guest of linuxGuests()) checkPlace(guestFile(`${guest}/vmlinuz`));
+  });
+
+  function checkPlace(bytes: Uint8Array): void {
+    const kernel = new BytesSource(bytes);
     const image = parseBzImage(kernel, "vmlinuz");
     expect(image.hasEntry64).toBe(true);
     const memory = new GuestMemory(512 * MIB);
@@ -23,7 +28,7 @@ describe(`a distribution's Linux kernel (${GUESTS_REASON} vmlinuz)`, () => {
     expect(entry.rip).toBe(BigInt(start + 0x200));
     // startup_64 begins with cld; cli (arch/x86/boot/compressed/head_64.S).
     expect(memory.load(start + 0x200, 2)).toBe(0xfafc);
-  });
+  }
 });
 
 describe(`a FreeBSD kernel (${GUESTS_REASON} freebsd-kernel)`, () => {

@@ -8,7 +8,8 @@ import { it } from "vitest";
 /** Where makers of filesystems are, also for a user whose PATH leaves these out. */
 const EXTRA_PATHS = ["/usr/sbin", "/sbin"];
 
-function findTool(name: string): string | undefined {
+/** Its path; undefined if the host does not have it. */
+export function findTool(name: string): string | undefined {
   const { PATH = "" } = process.env;
   const folders = [...PATH.split(delimiter), ...EXTRA_PATHS];
   return folders

@@ -9,7 +9,7 @@ export const ENGINES = ["interpreter", "translator"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** The engines that this version has. */
-export const AVAILABLE_ENGINES: readonly EngineName[] = ["interpreter"];
+export const AVAILABLE_ENGINES: readonly EngineName[] = ENGINES;
 
 /** What `--engine=` takes; throws ERR_BAD_OPTION for anything else. */
 export function enginesNamed(name: string): readonly EngineName[] {
@@ -43,6 +43,7 @@ export function createVcpu(engine: EngineName, memory: GuestMemory, model: Proce
       environment: { readTsc: () => vcpu.retired, random32: () => 0x12345678, tscWritten() {} },
     },
     model,
+    { engine },
   );
   vcpu.reset();
   return vcpu;

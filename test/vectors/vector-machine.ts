@@ -18,6 +18,11 @@ import {
   ES,
   FLAGS,
   FPU_CONTROL,
+  FPU_CS,
+  FPU_DP,
+  FPU_DS,
+  FPU_IP,
+  FPU_OPCODE,
   FPU_REGISTERS_BYTE,
   FPU_STATUS,
   FPU_TAGS,
@@ -85,6 +90,9 @@ const GDT_LIMIT = 0x7f;
 const CR0_VALUE = 0x80050033 | 0;
 const CR4_VALUE = 0x50620;
 const EFER_VALUE = 0xd01;
+
+/** Where the last x87 instruction and its operand were, which vectors do not say. */
+const FPU_POINTERS = [FPU_OPCODE, FPU_IP, FPU_IP + 1, FPU_DP, FPU_DP + 1, FPU_CS, FPU_DS];
 
 /** Vectors whose frames have an error code. */
 const HAS_ERROR_CODE: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17]);
@@ -252,6 +260,7 @@ export class VectorMachine {
   #loadFpu({ view, bytes }: Snapshot): void {
     const { cpu } = this.vcpu;
     const { s } = cpu;
+    for (const word of FPU_POINTERS) s[word] = 0;
     s[MXCSR] = view.getInt32(MXCSR_AT, true);
     s[FPU_CONTROL] = view.getUint16(FCW_AT, true);
     const status = view.getUint16(FSW_AT, true);

@@ -2,6 +2,7 @@
 // From memory to a block of records: finds the bytes at RIP, decodes until something ends the block (a
 // branch, an instruction after which the vCPU must look around, the page's end), and keeps what can be kept.
 import { HI } from "../../mmu/machine-layout.ts";
+import type { VmExit } from "../bus.ts";
 import type { Cpu } from "../cpu.ts";
 import {
   type CodeSize,
@@ -37,6 +38,7 @@ import {
 import { writeRecord } from "./record-writer.ts";
 
 const NOT_ENDED = -1;
+const DEBUG: VmExit = { kind: "debug" };
 
 /** Where instruction bytes are, for one block. */
 interface Source {
@@ -61,6 +63,8 @@ export class BlockBuilder {
     const cpu = this.#cpu;
     const { s } = cpu;
     const lo = this.#linearRip();
+    const isSplit = !cpu.breakpoints.isEmpty && cpu.breakpoints.splits(lo);
+    if (isSplit) return this.shortBlock(MAX_BLOCK);
     const offset = cpu.mem.fetchOffset(lo, s[HI]!);
     if (offset < 0) return this.#outsideRam(lo, s[HI]!);
     const found = cpu.cache.find(offset, cpu.codeKey);
@@ -78,12 +82,30 @@ export class BlockBuilder {
   shortBlock(count: number): number {
     const cpu = this.#cpu;
     const lo = this.#linearRip();
+    if (this.isAtBreakpoint()) return this.#standstill();
     const offset = cpu.mem.fetchOffset(lo, cpu.s[HI]!);
     if (offset < 0) return this.#outsideRam(lo, cpu.s[HI]!);
     const end = offset - (offset % 4096) + 4096;
     const source = { bytes: cpu.memory.bytes, start: offset, end: this.#limitEnd(offset, end) };
     const bytes = this.#build(SCRATCH, source, count);
     return bytes === 0 ? this.#crossing(lo, offset, source.end < end) : SCRATCH;
+  }
+
+  /** True if a debugger wants the vCPU to stop before the instruction at RIP. */
+  isAtBreakpoint(): boolean {
+    const { breakpoints, s } = this.#cpu;
+    if (breakpoints.isEmpty) return false;
+    const lo = this.#linearRip();
+    return breakpoints.stopsAt(lo, s[HI]!, this.#cpu.retired());
+  }
+
+  /** A block of no instructions, behind which the vCPU finds that it is to return. */
+  #standstill(): number {
+    const { code } = this.#cpu;
+    this.#cpu.exit ??= DEBUG;
+    this.#end(SCRATCH + BLOCK_HEADER, OP_SYNC, 0);
+    code[SCRATCH + BLOCK_COUNT] = 0;
+    return SCRATCH;
   }
 
   /** Low half; high half in HI. */
@@ -115,11 +137,15 @@ export class BlockBuilder {
   #build(block: number, source: Source, limit: number): number {
     const cpu = this.#cpu;
     const decoder = this.#decoder;
+    const { breakpoints } = cpu;
+    const stopAt = breakpoints.isEmpty
+      ? Number.POSITIVE_INFINITY
+      : source.start + breakpoints.distance(source.start);
     let p = block + BLOCK_HEADER;
     let count = 0;
     let at = source.start;
     let end = NOT_ENDED;
-    while (count < limit && at < source.end) {
+    while (count < limit && at < source.end && at < stopAt) {
       const result = decoder.decode(source.bytes, at, source.end, cpu.codeSize as CodeSize);
       if (result === NEED_MORE) break;
       count++;

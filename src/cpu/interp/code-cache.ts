@@ -4,7 +4,7 @@
 //
 // A block is a header, its instructions' records, and one END record:
 //   +0 OFFSET  place of the first byte in the machine's memory     +4 PAGE_NEXT  next block of the same page
-//   +1 KEY     the mode it was decoded for                         +5 RUNS       times entered
+//   +1 KEY     the mode it was decoded for                         +5 RUNS       times entered, or its unit (translation.ts)
 //   +2 COUNT   instructions                                        +6 WORDS      of header and records
 //   +3 HASH_NEXT                                                   +7 BYTES      of instructions
 //
@@ -47,6 +47,8 @@ export class CodeCache {
 
   /** Called when all blocks are forgotten. */
   onFlush: () => void = () => {};
+  /** Called when the blocks of a page frame are stale. */
+  onPageForgotten: (page: number) => void = () => {};
 
   readonly #memory: GuestMemory;
   readonly #tlb: Tlb;
@@ -136,6 +138,7 @@ export class CodeCache {
     this.#pieces[page] = 0;
     this.#memory.pageFlags[page] = this.#memory.pageFlags[page]! & ~PAGE_CODE;
     this.invalidations++;
+    this.onPageForgotten(page);
   }
 
   #unhash(block: number): void {
@@ -154,6 +157,7 @@ export class CodeCache {
   #makeStale(block: number): void {
     const words = this.words;
     const end = block + words[block + BLOCK_WORDS]!;
+    words[block + BLOCK_RUNS] = 0;
     for (let record = block + BLOCK_HEADER; record < end; record += RECORD_WORDS) {
       const op = words[record + OP]!;
       if (op === OP_JUMPED || op === OP_JUMPED_SYNC) words[record + LINK] = 0;

@@ -5,6 +5,7 @@
 // Everything frequent is a case here. Cases are in line where a call would cost more than the work, and they
 // share arithmetic with the executors; what is not a case is called through the executor table.
 import { HI } from "../../mmu/machine-layout.ts";
+import { GUEST_FAULT } from "../../mmu/page-fault.ts";
 import {
   add32,
   add64,
@@ -48,14 +49,32 @@ import {
 } from "../state-layout.ts";
 import { GP, UD } from "../vectors.ts";
 import type { BlockBuilder } from "./block-builder.ts";
-import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_RUNS, SCRATCH } from "./code-cache.ts";
+import {
+  BLOCK_COUNT,
+  BLOCK_HEADER,
+  BLOCK_KEY,
+  BLOCK_OFFSET,
+  BLOCK_RUNS,
+  SCRATCH,
+} from "./code-cache.ts";
 import { EXECUTOR_TABLE } from "./executors.ts";
 import * as op from "./hot-ops.ts";
 import { JumpCache } from "./jump-cache.ts";
 import { sar32, sar64, shl32, shl64, shr32, shr64 } from "./shift.ts";
+import {
+  EXIT_BAIL,
+  EXIT_FAULT,
+  EXIT_LOOKUP,
+  NEVER_HOT,
+  NO_TRANSLATION,
+  type Translation,
+} from "./translation.ts";
 
 const SP = GPR + 2 * RSP;
 const BP = GPR + 2 * RBP;
+
+/** Entries of a block are counted up to here, then anew. */
+const MAX_RUNS = 0x3fffffff;
 
 /** The run loop has to look around before it goes on; RIP is where it goes on. */
 const STOP = 0;
@@ -66,6 +85,8 @@ export class Interpreter {
   readonly #jumps: JumpCache;
   /** Nothing is to run behind the block in execution, whatever the budget. */
   #isShort = false;
+  #translation: Translation = NO_TRANSLATION;
+  #threshold = NEVER_HOT;
 
   constructor(cpu: Cpu, builder: BlockBuilder) {
     this.#cpu = cpu;
@@ -75,12 +96,28 @@ export class Interpreter {
       pageForgotten: (lo, hi) => this.#jumps.forgetPage(lo, hi),
       contextsReused: () => this.#jumps.clear(),
     };
-    cpu.cache.onFlush = () => this.#jumps.clear();
+    cpu.cache.onFlush = () => {
+      this.#jumps.clear();
+      this.#translation.forgotten();
+    };
+    cpu.cache.onPageForgotten = (page) => this.#translation.pageForgotten(page);
+  }
+
+  /** Hot blocks go there from now on. */
+  use(translation: Translation): void {
+    this.#translation = translation;
+    this.#threshold = translation.threshold;
+  }
+
+  /** Units are about to be given back: nothing may lead to them. */
+  forgetUnits(): void {
+    this.#jumps.clear();
   }
 
   /** Runs whole blocks from RIP while the budget lasts; may throw GUEST_FAULT. */
   run(): void {
     this.#isShort = false;
+    this.#translation.poll();
     const block = this.#enter();
     if (block !== STOP) this.#execute(block);
   }
@@ -89,10 +126,28 @@ export class Interpreter {
   runShort(count: number): void {
     const { s, code } = this.#cpu;
     const block = this.#builder.shortBlock(count);
-    s[REMAINING] = s[REMAINING]! - code[block + BLOCK_COUNT]!;
-    s[BLOCK] = block;
+    const left = s[REMAINING]! - code[block + BLOCK_COUNT]!;
     this.#isShort = true;
+    if (this.#translation.isEager && this.#cpu.isFlat) {
+      this.#runShortUnit(block, left);
+      return;
+    }
+    s[REMAINING] = left;
+    s[BLOCK] = block;
     this.#execute(block + BLOCK_HEADER);
+  }
+
+  /** The same by a unit, which has no more than it needs, so that it leads nowhere. */
+  #runShortUnit(block: number, left: number): void {
+    const { s, code } = this.#cpu;
+    s[REMAINING] = code[block + BLOCK_COUNT]!;
+    code[block + BLOCK_OFFSET] = s[RIP]! & 0xfff;
+    code[block + BLOCK_KEY] = this.#cpu.codeKey;
+    const exit = this.#translation.runOnce(block);
+    s[REMAINING] = s[REMAINING]! + left;
+    if (exit === EXIT_FAULT) throw GUEST_FAULT;
+    if (exit === EXIT_BAIL) this.#execute(s[CURRENT]!);
+    else s[CURRENT] = 0;
   }
 
   /**
@@ -106,22 +161,27 @@ export class Interpreter {
       s[CURRENT] = 0;
       return STOP;
     }
-    let block = this.#jumps.find(s[RIP]!, s[RIP + 1]!, cpu.mem.tlb.context, cpu.codeKey);
-    if (block === 0) {
-      block = this.#builder.block();
-      if (block !== SCRATCH && cpu.isFlat) {
-        this.#jumps.keep(
-          { lo: s[RIP]!, hi: s[RIP + 1]! },
-          cpu.mem.tlb.context,
-          cpu.codeKey,
-          block,
-          0,
-        );
-      }
-    }
-    return this.#pay(block);
+    return this.#pay(this.#find());
   }
 
+  /** The block at RIP. */
+  #find(): number {
+    const cpu = this.#cpu;
+    const { s } = cpu;
+    const known = this.#jumps.find(s[RIP]!, s[RIP + 1]!, cpu.mem.tlb.context, cpu.codeKey);
+    if (known !== 0) return known;
+    const block = this.#builder.block();
+    if (block !== SCRATCH && cpu.isFlat) this.#keep(block, 0);
+    return block;
+  }
+
+  #keep(block: number, unit: number): void {
+    const cpu = this.#cpu;
+    const at = { lo: cpu.s[RIP]!, hi: cpu.s[RIP + 1]! };
+    this.#jumps.keep(at, cpu.mem.tlb.context, cpu.codeKey, block, unit);
+  }
+
+  /** The block's first record, paid for; or where control is after its unit has run. */
   #pay(block: number): number {
     const { s, code } = this.#cpu;
     const left = s[REMAINING]! - code[block + BLOCK_COUNT]!;
@@ -129,10 +189,42 @@ export class Interpreter {
       s[CURRENT] = 0;
       return STOP;
     }
+    const runs = (code[block + BLOCK_RUNS]! + 1) | 0;
+    if (runs <= 0) return this.#runUnit(1 - runs);
     s[REMAINING] = left;
     s[BLOCK] = block;
-    code[block + BLOCK_RUNS] = code[block + BLOCK_RUNS]! + 1;
+    code[block + BLOCK_RUNS] = runs & MAX_RUNS;
+    if (runs === this.#threshold && this.#translation.request(block)) {
+      // What was paid is the unit's to pay.
+      s[REMAINING] = left + code[block + BLOCK_COUNT]!;
+      return this.#runUnit(-code[block + BLOCK_RUNS]!);
+    }
     return block + BLOCK_HEADER;
+  }
+
+  /** Runs units as long as one leads to another; then the record where the interpreter goes on, or STOP. */
+  #runUnit(first: number): number {
+    const { s, code } = this.#cpu;
+    let unit = first;
+    for (;;) {
+      switch (this.#translation.run(unit)) {
+        case EXIT_LOOKUP: {
+          if (s[REMAINING]! <= 0) return STOP;
+          const block = this.#find();
+          if (code[block + BLOCK_RUNS]! >= 0) return this.#pay(block);
+          unit = -code[block + BLOCK_RUNS]!;
+          this.#keep(block, unit);
+          break;
+        }
+        case EXIT_BAIL:
+          return s[CURRENT]!;
+        case EXIT_FAULT:
+          throw GUEST_FAULT;
+        default:
+          s[CURRENT] = 0;
+          return STOP;
+      }
+    }
   }
 
   /**
@@ -151,7 +243,8 @@ export class Interpreter {
     if (linked !== 0) return this.#pay(linked);
     if (cpu.is64 && s[RIP + 1]! >> 15 !== s[RIP + 1]! >> 31) this.#leaveCanonical(p, distance);
     s[CURRENT] = 0;
-    if (((from ^ lo) & -4096) !== 0 || s[BLOCK] === SCRATCH || !cpu.isFlat) return this.#enter();
+    const canLink = ((from ^ lo) & -4096) === 0 && s[BLOCK] !== SCRATCH && cpu.isFlat;
+    if (!canLink || s[REMAINING]! <= 0) return this.#enter();
     const flushes = cpu.cache.flushes;
     const block = this.#builder.block();
     // Building may have emptied the cache, and this record with it.

@@ -5,7 +5,7 @@
 import { HI } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
 import { SLOT_IMMEDIATE, SLOT_MEMORY } from "../decode/record.ts";
-import { highHalfAt } from "../ea.ts";
+import { highHalfAt, registerAddress } from "../ea.ts";
 import { SIGN_EXP } from "../fpu/format.ts";
 import { STATUS_ES, STATUS_TOP } from "../fpu/status.ts";
 import { multiply32, shiftLeft64, shiftRight64 } from "../pair.ts";
@@ -16,6 +16,7 @@ import {
   FPU_REGISTERS,
   FPU_STATUS,
   FPU_TAGS,
+  RDI,
   VECTOR_SCRATCH,
   YMM,
   YMM_WORDS,
@@ -38,7 +39,6 @@ import {
   writeA64,
   writeRegister32,
 } from "./operands.ts";
-import { maskedStoreAddress } from "./string.ts";
 import { beginVector } from "./vector.ts";
 
 /** What every MMX instruction begins with. CR0.EM makes them undefined, unlike the x87's. */
@@ -294,16 +294,16 @@ function movdStore(cpu: Cpu, p: number): void {
   enterMmx(s);
 }
 
-/** MASKMOVQ: the bytes of A whose mask in B has its top bit set, to DS:rDI. */
+/** MASKMOVQ: the bytes of A whose mask in B has its top bit set, to DS:rDI. Bytes that are not stored fault, too. */
 function maskmovq(cpu: Cpu, p: number): void {
   const { s, mem } = cpu;
   beginMmx(cpu, p);
   const value = mmxRegister(slotA(cpu, p));
   const mask = mmxRegister(slotB(cpu, p));
-  const lo = maskedStoreAddress(cpu, p, 8);
+  const lo = registerAddress(cpu, p, RDI, { size: 8, isWrite: true });
   const hi = s[HI]!;
   const selected = packed.byteSigns(s[mask]!) | (packed.byteSigns(s[mask + 1]!) << 4);
-  if (selected !== 0) mem.probeWrite(lo, hi, 8);
+  mem.probeWrite(lo, hi, 8);
   for (let i = 0; i < 8; i++) {
     if ((selected & (1 << i)) === 0) continue;
     const at = (lo + i) | 0;

@@ -3,9 +3,10 @@
 import { HI } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
 import { SLOT_MEMORY } from "../decode/record.ts";
-import { highHalfAt } from "../ea.ts";
+import { highHalfAt, registerAddress } from "../ea.ts";
 import { byteSigns } from "../simd/packed.ts";
 import { movddup, movshdup, movsldup, punpcklqdq } from "../simd/shuffle.ts";
+import { RDI } from "../state-layout.ts";
 import { GP } from "../vectors.ts";
 import {
   type Executor,
@@ -17,7 +18,6 @@ import {
   writeRegister32,
   writeSizedA,
 } from "./operands.ts";
-import { maskedStoreAddress } from "./string.ts";
 import {
   beginVector,
   clearUpper,
@@ -213,15 +213,15 @@ const singleMask = (s: Int32Array, b: number): number =>
 const doubleMask = (s: Int32Array, b: number): number =>
   (s[b + 1]! >>> 31) | ((s[b + 3]! >>> 31) << 1);
 
-/** Stores to DS:rDI the bytes of A whose mask byte in B has its top bit set. All 16 must be writable. */
+/** Stores to DS:rDI the bytes of A whose mask byte in B has its top bit set. The others fault, too. */
 function maskmovdqu(cpu: Cpu, p: number): void {
   beginVector(cpu, p);
   const { s, mem, bytes } = cpu;
   const from = 4 * destination(cpu, p);
   const mask = byteMask(s, secondRegister(cpu, p));
-  const lo = maskedStoreAddress(cpu, p, 16);
+  const lo = registerAddress(cpu, p, RDI, { size: 16, isWrite: true });
   const hi = s[HI]!;
-  if (mask !== 0) mem.probeWrite(lo, hi, 16);
+  mem.probeWrite(lo, hi, 16);
   for (let i = 0; i < 16; i++) {
     const at = (lo + i) | 0;
     if (((mask >> i) & 1) !== 0) mem.store8(at, highHalfAt(cpu, lo, hi, at), bytes[from + i]!);

@@ -58,12 +58,6 @@ export function destinationAddress(cpu: Cpu, p: number, size: number, isWrite: b
   return stringAddress(cpu, p, EDI, ES, isWrite ? size + WRITE : size);
 }
 
-/** Where MASKMOVQ and MASKMOVDQU store: at rDI, in DS unless it is overridden. */
-export function maskedStoreAddress(cpu: Cpu, p: number, size: number): number {
-  const segment = (cpu.code[p + INFO]! >>> INFO_SEGMENT_SHIFT) & 7;
-  return stringAddress(cpu, p, EDI, segment, size + WRITE);
-}
-
 function addToRegister(cpu: Cpu, register: number, delta: number, bits: number): void {
   const { s } = cpu;
   if (bits === 0) {

@@ -77,7 +77,11 @@ function openArea(cpu: Cpu, p: number, words: number, alignment: number, isWrite
   const { s, mem } = cpu;
   const lo = cpu.ea(p, 4 * words, isWrite);
   const hi = s[HI]!;
-  if ((lo & (alignment - 1)) !== 0) cpu.raise(GP, 0);
+  if ((lo & (alignment - 1)) !== 0) {
+    // That it is not canonical comes first.
+    if (hi >> 15 !== hi >> 31) mem.probeRead(lo, hi, 1);
+    cpu.raise(GP, 0);
+  }
   if (isWrite) mem.probeWrite(lo, hi, 4 * words);
   else mem.probeRead(lo, hi, 4 * words);
   s[ADDRESS] = lo;

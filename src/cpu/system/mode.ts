@@ -58,6 +58,16 @@ const KEY_64 = 2;
 const KEY_FLAT = 4;
 const KEY_STACK_32 = 8;
 
+/** A decoding key of 64-bit mode. */
+export function isLongKey(key: number): boolean {
+  return (key & 3) === KEY_64;
+}
+
+/** A decoding key of code whose segments need no checks. */
+export function isFlatKey(key: number): boolean {
+  return (key & KEY_FLAT) !== 0;
+}
+
 function isFlatSegment(s: Int32Array, segment: number, mask: number, value: number): boolean {
   const at = SEGMENTS + segment * SEG_WORDS;
   return (

@@ -40,6 +40,7 @@ import {
 import { LocalInterruptPin } from "./apic/local-interrupt-pin.ts";
 import {
   LocalVectorTable,
+  LVT_ENTRIES,
   LVT_ERROR,
   LVT_LINT0,
   LVT_LINT1,
@@ -87,6 +88,18 @@ export interface LocalApicOptions {
   readonly startsInX2apic?: boolean;
 }
 
+/** What has happened since the APIC was made; the machine turns it into bhyve's statistics. */
+export interface LocalApicCounters {
+  extInts: number;
+  errors: number;
+  timers: number;
+  /** EOIs with nothing in service. */
+  spuriousEois: number;
+  ipis: number;
+  /** Interrupts out of the local vector table, by its entries. */
+  readonly lvts: Uint32Array;
+}
+
 /** Answers {@link LocalApic.pendingVector} compares with: ExtINT has no vector before its acknowledge. */
 const OFFER_EXTINT = 256;
 
@@ -99,6 +112,14 @@ export class LocalApic implements ApicBusAgent {
   readonly lvt: LocalVectorTable;
   readonly priority = new InterruptPriority();
   readonly errors = new ErrorStatus();
+  readonly counters: LocalApicCounters = {
+    extInts: 0,
+    errors: 0,
+    timers: 0,
+    spuriousEois: 0,
+    ipis: 0,
+    lvts: new Uint32Array(LVT_ENTRIES),
+  };
   /** The 4 KiB at 0xFEE00000, as this processor sees them. */
   readonly mmio: BusHandler;
   readonly msrs: ApicMsrs;
@@ -172,6 +193,7 @@ export class LocalApic implements ApicBusAgent {
     if (this.offersExtInt) {
       this.hasExtIntMessage = false;
       const vector = this.externalInterrupts.interruptAcknowledge();
+      this.counters.extInts++;
       this.update();
       return vector;
     }
@@ -237,6 +259,9 @@ export class LocalApic implements ApicBusAgent {
     const bits = this.lvt.entries[entry];
     // The table has no start-up, and ExtINT is a level that update() looks at.
     if ((bits & DELIVERY_MODE_MASK) >= DELIVERY_STARTUP) return false;
+    this.counters.lvts[entry]++;
+    if (entry === LVT_TIMER) this.counters.timers++;
+    else if (entry === LVT_ERROR) this.counters.errors++;
     return this.accept(bits & ~TRIGGER_LEVEL);
   }
 
@@ -373,7 +398,10 @@ export class LocalApic implements ApicBusAgent {
 
   private endOfInterrupt(): void {
     const vector = this.priority.endOfInterrupt();
-    if (vector < 0) return;
+    if (vector < 0) {
+      this.counters.spuriousEois++;
+      return;
+    }
     if (this.priority.tmr.has(vector)) {
       this.endLevelPins(vector);
       this.bus.broadcastEoi(vector);
@@ -392,6 +420,7 @@ export class LocalApic implements ApicBusAgent {
     }
     const destination =
       this.mode === APIC_X2APIC ? this.icrHigh : wideDestination(this.icrHigh >>> 24);
+    this.counters.ipis++;
     this.bus.deliverIpi(this, command, destination);
   }
 

@@ -31,15 +31,19 @@ const BY_OPERAND_SIZE: Readonly<Record<string, Names>> = {
   popf: { 2: "popf", 4: "popfd", 8: "popfq" },
   iret: { 2: "iret", 4: "iretd", 8: "iretq" },
   sysret: { 2: "sysret", 4: "sysret", 8: "sysretq" },
+  movd: { 8: "movq" },
+  vmovd: { 8: "vmovq" },
+  pcmpestri: { 8: "pcmpestri64" },
+  pcmpestrm: { 8: "pcmpestrm64" },
+  vpcmpestri: { 8: "vpcmpestri64" },
+  vpcmpestrm: { 8: "vpcmpestrm64" },
   sysexit: { 2: "sysexit", 4: "sysexit", 8: "sysexitq" },
 };
 
-/** With operands of 64 bits. */
+/** By REX.W. */
 const WIDE: Readonly<Record<string, string>> = {
   pcmpestri: "pcmpestri64",
   pcmpestrm: "pcmpestrm64",
-  vpcmpestri: "vpcmpestri64",
-  vpcmpestrm: "vpcmpestrm64",
 };
 
 const BY_ADDRESS_SIZE: Readonly<Record<string, Names>> = {
@@ -65,7 +69,7 @@ export function icedNameOf({ row, match }: ParsedRow, sizes: Sizes): string {
   const name = row.mnemonic;
   // SHL by its second group digit is called SAL.
   if (name === "shl" && match.reg === 6) return "sal";
-  if (sizes.operandSize === 8 && WIDE[name] !== undefined) return WIDE[name];
+  if (sizes.w === 1 && WIDE[name] !== undefined) return WIDE[name];
   return (
     BY_OPERAND_SIZE[name]?.[sizes.operandSize] ??
     BY_ADDRESS_SIZE[name]?.[sizes.addressSize] ??

@@ -10,15 +10,10 @@ import { failureText } from "../report.ts";
 import { formatVector } from "../vector.ts";
 import { writeLines } from "../vector-file.ts";
 import { VectorMachine } from "../vector-machine.ts";
-import {
-  type GeneratorOptions,
-  generate,
-  type Obstacles,
-  recordableRows,
-  rowName,
-} from "./generator.ts";
+import { type GeneratorOptions, generate, type Obstacles, recordableRows } from "./generator.ts";
 import { NativeHost } from "./native-host.ts";
 import { rowsOf, setPath, VECTOR_SETS } from "./sets.ts";
+import { rowName } from "./skip-list.ts";
 
 const USAGE = `usage: npm run vectors:generate -- [--seed=N] [--per-row=K] [--only=NAME] (--out=FILE | --check)
        npm run vectors:generate -- --sets [--only=NAME]

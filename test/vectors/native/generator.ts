@@ -4,6 +4,7 @@
 
 import type { IsaRow } from "../../../src/cpu/isa/row.ts";
 import { PARSED_ROWS, type ParsedRow } from "../../../src/cpu/isa/table.ts";
+import { processorModel } from "../../../src/cpu/model.ts";
 import { SeededRandom } from "../../support/random.ts";
 import { completeShape, enumerateShapes, existsIn, randomShape, type Shape } from "../choices.ts";
 import { icedMnemonic } from "../decoding/iced.ts";
@@ -14,7 +15,7 @@ import { LAYOUTS, type Layout } from "./layouts.ts";
 import type { NativeHost } from "./native-host.ts";
 import { record } from "./recorder.ts";
 import { buildScenario, type Scenario } from "./scenario.ts";
-import { encodingObstacle, SKIPPED } from "./skip-list.ts";
+import { encodingObstacle, rowName, rowObstacle } from "./skip-list.ts";
 
 export interface GeneratorOptions {
   readonly seed: number;
@@ -31,16 +32,15 @@ const MAX_LENGTH = 15;
 /** Shapes that no encoding has are drawn again, so often. */
 const ATTEMPTS = 20;
 
-/** Rows that can be recorded at all: of 64-bit code, and with an outcome that a vector can state. */
+/** Rows that can be recorded at all: of 64-bit code and our processor, with an outcome that a vector can state. */
 export function recordableRows(): ParsedRow[] {
-  return PARSED_ROWS.filter(
-    (parsed) => existsIn(parsed, 64) && SKIPPED[parsed.row.mnemonic] === undefined,
-  );
-}
-
-/** What vectors of a row are called, before their number. */
-export function rowName({ mnemonic, operands, encoding }: IsaRow): string {
-  return `${mnemonic} ${operands} (${encoding})`;
+  const { features } = processorModel();
+  return PARSED_ROWS.filter((parsed) => {
+    const { row } = parsed;
+    const { feature } = row;
+    const isThere = feature === undefined || features.has(feature);
+    return isThere && existsIn(parsed, 64) && rowObstacle(row) === undefined;
+  });
 }
 
 /** Each row draws from a generator of its own, so that new rows leave the vectors of others alone. */

@@ -261,6 +261,10 @@ static void write_vectors(const struct snapshot *s, uint8_t *x) {
   legacy->swd = s->fsw;
   legacy->twd = s->ftw;
   legacy->mxcsr = s->mxcsr;
+  // A snapshot has no pointers to the last x87 instruction and its operand: they start at zero.
+  legacy->fop = 0;
+  legacy->rip = 0;
+  legacy->rdp = 0;
   for (int i = 0; i < 8; i++) {
     memset(x + 32 + 16 * i, 0, 16);
     memcpy(x + 32 + 16 * i, s->st[i], 10);

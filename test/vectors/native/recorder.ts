@@ -70,7 +70,7 @@ function undefinedOf(
     { field: RFLAGS, mask: BigInt(undefinedFlags(row, shift)) },
     { field: FSW, mask: BigInt(undefinedConditions(row)) },
   ];
-  const inexact = inexactBits(row, registers);
+  const inexact = inexactBits(choice, registers);
   return inexact === undefined
     ? undefined
     : merged([...bits, ...inexact]).filter(({ mask }) => mask !== 0n);

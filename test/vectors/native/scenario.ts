@@ -51,6 +51,18 @@ const IN_VECTOR_REGISTER: ReadonlySet<string> = new Set([
 const IN_X87_REGISTER: ReadonlySet<string> = new Set([
   ...["mmxRm", "mmxReg", "mmxOrMemory", "stackRegister"],
 ]);
+/** Sizes of whole states in memory. */
+const AREA_BYTES: Readonly<Record<string, number>> = {
+  fldenv: 28,
+  fnstenv: 28,
+  frstor: 108,
+  fnsave: 108,
+  fxsave: 512,
+  fxsave64: 512,
+  fxrstor: 512,
+  fxrstor64: 512,
+};
+
 const POINTS_TO_MEMORY: ReadonlySet<string> = new Set(["offset", "string"]);
 
 /** Makes up everything around a choice; the choice's displacement and immediates may change. */
@@ -284,7 +296,7 @@ class ScenarioBuilder {
       return;
     }
     if (operand === undefined) return;
-    const size = Math.max(1, operandBytes(operand, choice) || 8);
+    const size = AREA_BYTES[row.mnemonic] ?? Math.max(1, operandBytes(operand, choice) || 8);
     let target = dataTarget(this.#layout, size, random);
     if (operand.where === "offset") choice.immediates[0] = target;
     else if (choice.memory === undefined) return;

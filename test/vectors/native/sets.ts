@@ -20,7 +20,17 @@ const SEED = 20_251_122;
 /** Rows of features that no set names are in the first. */
 const INTEGER: VectorSet = { name: "integer", features: [], seed: SEED, perRow: 60 };
 
-export const VECTOR_SETS: readonly VectorSet[] = [INTEGER];
+const SSE: readonly Feature[] = ["SSE", "SSE2", "SSE3", "SSSE3", "SSE4_1", "SSE4_2"];
+
+const AVX: readonly Feature[] = ["AVX", "AVX2", "FMA", "F16C", "AES", "PCLMULQDQ", "SHA"];
+
+export const VECTOR_SETS: readonly VectorSet[] = [
+  INTEGER,
+  { name: "x87", features: ["X87"], seed: SEED, perRow: 40 },
+  { name: "mmx", features: ["MMX"], seed: SEED, perRow: 40 },
+  { name: "sse", features: [...SSE, "FXSR"], seed: SEED, perRow: 40 },
+  { name: "avx", features: AVX, seed: SEED, perRow: 12 },
+];
 
 export function rowsOf(set: VectorSet): ParsedRow[] {
   return recordableRows().filter((parsed) => setOf(parsed) === set);

@@ -2,20 +2,22 @@
 // What is not recorded on the host, and why. Three lists: instructions whose outcome depends on more than a
 // vector says; encodings on which the makers of processors differ, where ours follows Intel's manual; and
 // outcomes that an instruction leaves open or that the operating system has a hand in.
+import type { IsaRow } from "../../../src/cpu/isa/row.ts";
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
 import { operandSize } from "../encoder.ts";
-import { FIELD_BY_NAME, MXCSR_AT } from "../snapshot.ts";
+import { FIELD_BY_NAME, FSW_AT, FTW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
 import { type Layout, PAGE } from "./layouts.ts";
 import type { NativeAnswer } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** By mnemonic. */
-export const SKIPPED: Readonly<Record<string, string>> = {
+/** By mnemonic, or by a row's name. */
+const SKIPPED: Readonly<Record<string, string>> = {
   syscall: "calls the host's kernel",
   sysenter: "calls the host's kernel, or is #UD on AMD",
   sysexit: "#UD in long mode on AMD",
   sysret: "AMD and Intel check in different orders",
   int1: "its #DB cannot be told from the harness's single step",
+  "nop Ev (0F 0D)": "PREFETCHW's register forms are NOPs on Intel and undefined on AMD",
   cpuid: "says what the host is",
   rdtsc: "says what time it is",
   rdtscp: "says what time it is, and where",
@@ -35,25 +37,26 @@ export const SKIPPED: Readonly<Record<string, string>> = {
   verw: "reads the kernel's descriptor table, and flushes buffers",
   clac: "AMD: #GP where Intel has #UD",
   stac: "AMD: #GP where Intel has #UD",
-  fnstenv: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fnsave: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fxsave: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
-  fxsave64: "stores instruction pointers that AMD keeps for unmasked exceptions alone",
   xsave: "its layout is the host's",
   xsave64: "its layout is the host's",
   xsavec: "its layout is the host's",
   xsavec64: "its layout is the host's",
   xsaveopt: "writes what the host thinks has changed",
   xsaveopt64: "writes what the host thinks has changed",
-  ...Object.fromEntries(
-    ["rcpps", "rcpss", "rsqrtps", "rsqrtss", "vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss"].map(
-      (mnemonic) => [mnemonic, "is an approximation, and every processor has its own"],
-    ),
-  ),
   xsaves: "privileged, and its layout is the host's",
   xrstor: "its layout is the host's",
   xrstor64: "its layout is the host's",
 };
+
+/** What vectors of a row are called, before their number. */
+export function rowName({ mnemonic, operands, encoding }: IsaRow): string {
+  return `${mnemonic} ${operands} (${encoding})`;
+}
+
+/** Why nothing of a row is recorded; undefined if something is. */
+export function rowObstacle(row: IsaRow): string | undefined {
+  return SKIPPED[row.mnemonic] ?? SKIPPED[rowName(row)];
+}
 
 /** Where canonical addresses go on, less the largest operand. */
 const UPPER_HALF = 0xffff_8000_0000_0000n - 64n;
@@ -67,7 +70,10 @@ interface Rule<T extends unknown[]> {
 const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
   {
     reason: "AMD lets 66 shorten near branches in 64-bit mode, Intel ignores it",
-    applies: ({ choice }) => choice.parsed.row.size === "f64" && choice.prefixes.includes(0x66),
+    applies: ({ choice }) =>
+      choice.parsed.row.size === "f64" &&
+      choice.parsed.row.ends === "branch" &&
+      choice.prefixes.includes(0x66),
   },
   {
     reason: "AMD has no far pointers with 64-bit offsets",
@@ -97,11 +103,6 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
   {
     reason: "a null selector clears the base of FS and GS on Intel alone",
     applies: ({ choice }) => choice.parsed.row.op === "movToSegment" && (choice.reg & 7) >= 4,
-  },
-  {
-    reason: "PREFETCH's register forms are NOPs on Intel and undefined on AMD",
-    applies: ({ choice }) =>
-      choice.parsed.row.encoding.startsWith("0F 0D") && choice.memory === undefined,
   },
   {
     reason:
@@ -162,28 +163,18 @@ const STATUS_C1 = 0x200n;
 const STATUS_ES = 0x80n;
 const FSW = FIELD_BY_NAME.get("fsw")!;
 
+/** Misaligned SSE operands raise #AC instead of #GP. */
+const MXCSR_MM = 1 << 17;
+
+/** TOP is zero and no register is empty. */
+function isInMmxOperation({ view, bytes }: Snapshot): boolean {
+  return (view.getUint16(FSW_AT, true) & 0x3800) === 0 && bytes[FTW_AT] === 0xff;
+}
+
 const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "AMD is in MMX state already when the store of MASKMOVQ faults",
     applies: ({ choice }, { trap }) => choice.parsed.row.op === "mmxMaskmovq" && trap !== undefined,
-  },
-  {
-    reason: "AMD is in MMX state already when a conversion from or to MMX registers faults",
-    applies: ({ choice }, { trap }) =>
-      /^cvtt?p[sdi]2p[sdi]$/.test(choice.parsed.row.op) &&
-      choice.parsed.operands.some(({ where }) => where.startsWith("mmx")) &&
-      trap !== undefined,
-  },
-  {
-    reason: "AMD has a bit 17 in MXCSR",
-    applies: ({ choice }, { registers }) =>
-      choice.parsed.row.op === "ldmxcsr" && registers.view.getUint32(MXCSR_AT, true) >> 17 !== 0,
-  },
-  {
-    reason: "how far vector operands are checked for alignment is the processor's choice",
-    applies: ({ choice, operand }, { trap }) =>
-      trap?.vector === 17 &&
-      (choice.parsed.row.op === "maskmovdqu" || (operand !== undefined && (operand & 7n) === 0n)),
   },
   {
     reason: "it left 64-bit code",
@@ -200,6 +191,14 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
       trap?.vector === 13 &&
       choice.parsed.operands.some(({ where }) => where === "vectorMemory") &&
       choice.prefixes.some((byte) => byte === 0x64 || byte === 0x65),
+  },
+  {
+    reason: "AMD is in MMX state already when a conversion from or to MMX registers faults",
+    applies: ({ choice, registers }, { trap }) =>
+      /^cvtt?p[sdi]2p[sdi]$/.test(choice.parsed.row.op) &&
+      choice.parsed.operands.some(({ where }) => where.startsWith("mmx")) &&
+      trap !== undefined &&
+      !isInMmxOperation(registers),
   },
   {
     reason: "Linux hides what it knows of page faults at its own addresses",
@@ -246,6 +245,55 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
       (before.read(FSW) & STATUS_ES) === 0n,
   },
   {
+    reason: "CVTPI2PS from memory is an MMX instruction to Intel, and none to AMD",
+    applies: ({ choice, registers }, { registers: after }) =>
+      choice.parsed.row.op === "cvtpi2ps" &&
+      choice.memory !== undefined &&
+      (!isInMmxOperation(registers) || (after.read(FSW) & STATUS_ES) !== 0n),
+  },
+  {
+    reason: "MASKMOVQ enters MMX operation before it faults on AMD, which nobody documents",
+    applies: ({ choice, registers }, { trap }) =>
+      choice.parsed.row.mnemonic === "maskmovq" &&
+      trap !== undefined &&
+      !isInMmxOperation(registers),
+  },
+  {
+    reason: "MXCSR and its mask have a bit 17 on AMD",
+    applies: ({ choice }, { registers, trap }) =>
+      (registers.view.getUint32(MXCSR_AT, true) & MXCSR_MM) !== 0 ||
+      (choice.parsed.row.op === "fxsave" && trap === undefined),
+  },
+  {
+    reason:
+      "whether 16 bytes must be aligned to more than 8 with RFLAGS.AC is the processor's choice",
+    applies: ({ hasVectors, registers, operand }, { trap }) =>
+      hasVectors &&
+      trap?.vector === 17 &&
+      (registers.flags & FLAG_AC) !== 0 &&
+      operand !== undefined &&
+      (operand & 7n) === 0n,
+  },
+  {
+    reason: "whether FXSAVE and FXRSTOR raise #AC or #GP is the processor's choice",
+    applies: ({ choice }, { trap }) => choice.parsed.row.feature === "FXSR" && trap?.vector === 17,
+  },
+  {
+    reason: "which alignment MASKMOVDQU has is not documented",
+    applies: ({ choice, registers }, { trap }) =>
+      /^v?maskmovdqu$/.test(choice.parsed.row.mnemonic) &&
+      trap !== undefined &&
+      (registers.flags & FLAG_AC) !== 0,
+  },
+  {
+    reason: "where operands in parts go on behind the last 32-bit address is not documented",
+    applies: ({ choice, registers }, { trap }) =>
+      /^v?maskmov(q|dqu)$/.test(choice.parsed.row.mnemonic) &&
+      trap !== undefined &&
+      choice.prefixes.includes(0x67) &&
+      BigInt.asUintN(32, registers.gpr(RDI)) > 0xffff_fff0n,
+  },
+  {
     reason: "FCOMI and its kin clear C1 on Intel, and leave it on AMD",
     applies: ({ choice, registers }) =>
       /^fu?comip?$/.test(choice.parsed.row.mnemonic) && (registers.read(FSW) & STATUS_C1) !== 0n,
@@ -253,7 +301,8 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "which byte of a whole state faults first is the processor's choice",
     applies: ({ choice }, { trap }) =>
-      /^(fldenv|frstor|fxrstor)/.test(choice.parsed.row.mnemonic) && trap?.vector === 14,
+      /^(fldenv|fnstenv|frstor|fnsave|fxsave|fxrstor)/.test(choice.parsed.row.mnemonic) &&
+      trap?.vector === 14,
   },
   {
     reason: "BSF and BSR of zero leave their destination undefined",

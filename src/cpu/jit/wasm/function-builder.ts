@@ -41,7 +41,7 @@ export interface Label {
 export type Local = number & { readonly __local: unique symbol };
 
 export class FunctionBuilder {
-  readonly #code = new ByteBuffer(4096);
+  #code = new ByteBuffer(4096);
   readonly #labels: Label[] = [];
   readonly #parameters: number;
   readonly #locals: ValueType[] = [];
@@ -56,11 +56,15 @@ export class FunctionBuilder {
     return index as Local;
   }
 
-  local(type: ValueType): Local {
-    const reused = this.#free.get(type)?.pop();
-    if (reused !== undefined) return reused;
+  /** A local that was never anything else, for values that are put there at the function's beginning. */
+  lasting(type: ValueType): Local {
     this.#locals.push(type);
     return (this.#parameters + this.#locals.length - 1) as Local;
+  }
+
+  /** A local for use from here on. */
+  local(type: ValueType): Local {
+    return this.#free.get(type)?.pop() ?? this.lasting(type);
   }
 
   /** Gives a local back for reuse by a later {@link local} of the same type. */
@@ -216,13 +220,26 @@ export class FunctionBuilder {
     return this;
   }
 
+  /**
+   * What `write` emits, apart from the function's code: to be put in front of it by {@link finish}, when the
+   * rest is written and it is known what has to be set up.
+   */
+  prologue(write: () => void): ByteBuffer {
+    const code = this.#code;
+    const prologue = new ByteBuffer();
+    this.#code = prologue;
+    write();
+    this.#code = code;
+    return prologue;
+  }
+
   /** The code so far in bytes. */
   get length(): number {
     return this.#code.length;
   }
 
   /** The body as the code section wants it: locals, code, end. All labels must be closed. */
-  finish(): ByteBuffer {
+  finish(prologue?: ByteBuffer): ByteBuffer {
     if (this.#labels.length !== 0) throw new RangeError("a label was left open");
     const body = new ByteBuffer(this.#code.length + 64);
     const runs: [count: number, type: ValueType][] = [];
@@ -236,6 +253,7 @@ export class FunctionBuilder {
       body.u32(count);
       body.byte(type);
     }
+    if (prologue !== undefined) body.bytes(prologue.view());
     body.bytes(this.#code.view());
     body.byte(OP_END);
     return body;

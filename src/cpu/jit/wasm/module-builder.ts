@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A WebAssembly module of functions over an imported shared memory and an imported table.
+// A WebAssembly module of functions over an imported shared memory and, mostly, an imported table.
 // WebAssembly core specification 2.0, §5.5; threads proposal for the shared memory's limits.
 import { ByteBuffer } from "./byte-buffer.ts";
-import type { FunctionBuilder } from "./function-builder.ts";
 import { TYPE_FUNCREF, type ValueType } from "./opcodes.ts";
 
 const SECTION_TYPE = 1;
@@ -32,9 +31,16 @@ export class ModuleBuilder {
   readonly #imports: { readonly name: string; readonly type: number }[] = [];
   readonly #functions: {
     readonly type: number;
-    readonly body: FunctionBuilder;
+    readonly body: ByteBuffer;
     readonly name: string | undefined;
   }[] = [];
+
+  readonly #hasTable: boolean;
+
+  /** The table is imported only if functions are called through it: instances cost its size. */
+  constructor(hasTable: boolean) {
+    this.#hasTable = hasTable;
+  }
 
   /** Index of a function type; equal ones share one. */
   type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
@@ -49,8 +55,8 @@ export class ModuleBuilder {
     return this.#imports.push({ name, type }) - 1;
   }
 
-  /** Adds a function, exported under `name` if there is one. Its index. */
-  add(type: number, body: FunctionBuilder, name?: string): number {
+  /** Adds a finished function, exported under `name` if there is one. Its index. */
+  add(type: number, body: ByteBuffer, name?: string): number {
     this.#functions.push({ type, body, name });
     return this.#imports.length + this.#functions.length - 1;
   }
@@ -86,17 +92,19 @@ export class ModuleBuilder {
 
   #importSection(): ByteBuffer {
     const section = new ByteBuffer();
-    section.u32(this.#imports.length + 2);
+    section.u32(this.#imports.length + (this.#hasTable ? 2 : 1));
     for (const { name, type } of this.#imports) {
       section.name(IMPORT_MODULE);
       section.name(name);
       section.byte(KIND_FUNCTION);
       section.u32(type);
     }
-    section.name(IMPORT_MODULE);
-    section.name(IMPORT_TABLE);
-    section.bytes([KIND_TABLE, TYPE_FUNCREF, 0x00]);
-    section.u32(0);
+    if (this.#hasTable) {
+      section.name(IMPORT_MODULE);
+      section.name(IMPORT_TABLE);
+      section.bytes([KIND_TABLE, TYPE_FUNCREF, 0x00]);
+      section.u32(0);
+    }
     section.name(IMPORT_MODULE);
     section.name(IMPORT_MEMORY);
     // Shared, with a maximum.
@@ -128,7 +136,7 @@ export class ModuleBuilder {
   #codeSection(): ByteBuffer {
     const section = new ByteBuffer(16 * 1024);
     section.u32(this.#functions.length);
-    for (const { body } of this.#functions) section.sized(body.finish());
+    for (const { body } of this.#functions) section.sized(body);
     return section;
   }
 }

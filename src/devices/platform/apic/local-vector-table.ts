@@ -14,7 +14,7 @@ export const LVT_LINT0 = 3;
 export const LVT_LINT1 = 4;
 export const LVT_ERROR = 5;
 export const LVT_CMCI = 6;
-const LVT_ENTRIES = 7;
+export const LVT_ENTRIES = 7;
 
 export const LVT_MASKED = 0x10000;
 export const LVT_REMOTE_IRR = 0x4000;

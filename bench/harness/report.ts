@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Results as a table in text: how fast each engine is, QEMU TCG being 1, with the reference's own times.
+import { REFERENCE } from "./engines.ts";
+import { hostText } from "./machine.ts";
+import {
+  type EngineResult,
+  groupMean,
+  type Results,
+  relativeFirstSpeed,
+  relativeSpeed,
+  unitNs,
+} from "./results.ts";
+import { GROUPS } from "./suite.ts";
+
+const COLUMN = 13;
+
+export function formatDuration(ns: number): string {
+  if (Number.isNaN(ns)) return "–";
+  if (ns < 1e6) return `${(ns / 1e3).toPrecision(3)} µs`;
+  return ns < 1e9 ? `${(ns / 1e6).toPrecision(3)} ms` : `${(ns / 1e9).toPrecision(3)} s`;
+}
+
+export function formatSpeed(speed: number): string {
+  if (Number.isNaN(speed)) return "–";
+  return speed >= 10 ? speed.toFixed(0) : speed >= 0.1 ? speed.toFixed(2) : speed.toFixed(3);
+}
+
+/** The whole report: tables by target, then whatever failed or is missing. */
+export function formatReport(results: Results): string {
+  const clock = results.time === "cpu" ? "; processor time" : "";
+  const lines = [`${hostText(results.host)}${clock}`, ""];
+  for (const target of ["x86-64", "i686"] as const) {
+    const engines = results.engines.filter((engine) => engine.target === target);
+    if (engines.length > 0) lines.push(...table(results, engines), "");
+  }
+  for (const { title, version } of results.engines) lines.push(`${title}: ${version}`);
+  for (const [title, why] of Object.entries(results.missing))
+    lines.push(`${title}: not run, ${why}`);
+  lines.push(...failures(results));
+  return lines.join("\n");
+}
+
+function table(results: Results, engines: readonly EngineResult[]): string[] {
+  const reference = REFERENCE[engines[0]!.target];
+  const header = ["", ...engines.map(({ title }) => title.replace(" (i686)", "")), "QEMU, a unit"];
+  const lines = [`${engines[0]!.target} guest; speed, QEMU TCG = 1`, row(header)];
+  for (const [group, { title, programs }] of Object.entries(GROUPS)) {
+    const measured = programs.filter((program) => results.programs[program] !== undefined);
+    if (measured.length === 0) continue;
+    lines.push(title);
+    for (const program of measured) {
+      const cells = engines.map((engine) => cell(results, program, engine));
+      lines.push(
+        row([`  ${program}`, ...cells, formatDuration(unitNs(results, program, reference))]),
+      );
+    }
+    const means = (speedOf?: typeof relativeSpeed) =>
+      engines.map((engine) => formatSpeed(groupMean(results, group, engine, speedOf)));
+    lines.push(row(["  geometric mean", ...means()]));
+    lines.push(row(["  of first runs", ...means(relativeFirstSpeed)]));
+  }
+  return lines;
+}
+
+/** Without a reference, the time itself. */
+function cell(results: Results, program: string, engine: EngineResult): string {
+  const measurement = results.programs[program]?.[engine.name];
+  if (measurement?.kind === "failed") return "failed";
+  const speed = relativeSpeed(results, program, engine);
+  return Number.isNaN(speed)
+    ? formatDuration(unitNs(results, program, engine.name))
+    : formatSpeed(speed);
+}
+
+function row(cells: readonly string[]): string {
+  const [first, ...rest] = cells;
+  return (
+    first!.padEnd(18) + rest.map((text) => text.replace("tshyve ", "").padStart(COLUMN)).join("")
+  ).trimEnd();
+}
+
+function failures(results: Results): string[] {
+  return Object.entries(results.programs).flatMap(([program, byEngine]) =>
+    Object.entries(byEngine).flatMap(([engine, measurement]) =>
+      measurement.kind === "failed"
+        ? [`failed: ${program} on ${engine}: ${measurement.reason}`]
+        : [],
+    ),
+  );
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What the hot loop knows of the translator (jit/): blocks become hot, get a unit, and are entered through it.
+// A block with a unit has the unit's number, negated, where it counted how often it was entered.
+
+/** How a unit comes back: the value its function returns. All state is in the vCPU's block then. */
+
+/** RIP is set; no unit was known for it. The interpreter looks. */
+export const EXIT_LOOKUP = 0;
+/** RIP is at a block that the budget no longer covers. */
+export const EXIT_BUDGET = 1;
+/** The interpreter goes on at record CURRENT of block BLOCK, which is paid for. */
+export const EXIT_BAIL = 2;
+/** The executor of record CURRENT has thrown GUEST_FAULT. */
+export const EXIT_FAULT = 3;
+/** RIP is set; the run loop has to look around before the vCPU goes on. */
+export const EXIT_SYNC = 4;
+
+// A unit's number in jump cache and blocks: its place in the table, and which of its blocks to enter.
+
+export const UNIT_SLOT_SHIFT = 8;
+export const UNIT_ENTRY_MASK = 0xff;
+
+/** A block is never hot. */
+export const NEVER_HOT = -1;
+
+export interface Translation {
+  /** Times a block is entered before it is hot: at least 1, or NEVER_HOT. */
+  readonly threshold: number;
+  /** Whatever runs is translated first, for tests: blocks that are cut short, too. */
+  readonly isEager: boolean;
+  /** The block has become hot. True if it has a unit now; it may get one later, or never. */
+  request(block: number): boolean;
+  /** Translates a block that is not kept and runs it; an EXIT_. */
+  runOnce(block: number): number;
+  /** Called between units now and then: requests that were collected may be carried out. */
+  poll(): void;
+  /** Runs a unit; an EXIT_. */
+  run(unit: number): number;
+  /** The blocks of a page frame are stale. */
+  pageForgotten(page: number): void;
+  /** All blocks are forgotten. */
+  forgotten(): void;
+}
+
+/** For the interpreter on its own. */
+export const NO_TRANSLATION: Translation = {
+  threshold: NEVER_HOT,
+  isEager: false,
+  request: () => false,
+  runOnce: () => EXIT_LOOKUP,
+  poll() {},
+  run: () => EXIT_LOOKUP,
+  pageForgotten() {},
+  forgotten() {},
+};

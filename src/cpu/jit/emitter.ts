@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The function of one unit as it is being written: guest registers and flags in WebAssembly locals, the state
+// block behind them, the ways out. Lowerings (lower/*.ts) use this and nothing below it.
+//
+//   block $exit
+//     loop $dispatch
+//       block … block br_table pc end … end     one label a guest block, in order of address
+//         a guest block's code
+//         its bail stub
+//     end
+//   end
+//   spill; probe the jump cache; return
+//
+// Registers are loaded at the top and stored at the way out; in between only locals change, and only when an
+// instruction is complete, so that every point where it can fault has the state from before it.
+import { JUMP_CACHE_OFFSET, TLB_CONTEXT, TLB_TABLE } from "../../mmu/machine-layout.ts";
+import { NEXT } from "../decode/record.ts";
+import { WIDTH_64 } from "../flags.ts";
+import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
+import {
+  JUMP_CONTEXT,
+  JUMP_IN_PAGE_BITS,
+  JUMP_KEY_SHIFT,
+  JUMP_PAGE_BITS,
+  JUMP_RIP,
+  JUMP_STRIDE,
+  JUMP_UNIT,
+} from "../interp/jump-cache.ts";
+import {
+  EXIT_BAIL,
+  EXIT_BUDGET,
+  EXIT_LOOKUP,
+  EXIT_SYNC,
+  UNIT_ENTRY_MASK,
+  UNIT_SLOT_SHIFT,
+} from "../interp/translation.ts";
+import {
+  BLOCK,
+  CC_KIND,
+  CC_RESULT,
+  CC_SOURCE,
+  CURRENT,
+  FLAGS,
+  GPR,
+  REMAINING,
+  RIP,
+} from "../state-layout.ts";
+import { isLongKey } from "../system/mode.ts";
+import { RegisterEmitter } from "./register-emitter.ts";
+import { endOf, isCall, successorsOf } from "./unit.ts";
+import type { ByteBuffer } from "./wasm/byte-buffer.ts";
+import type { Label, Local } from "./wasm/function-builder.ts";
+import { TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
+
+/** Function indexes in the unit's module. */
+export interface RuntimeFunctions {
+  /** (lo, hi, access) → place in memory, or -1. */
+  readonly refill: number;
+  /** (record) → EXEC_ status. */
+  readonly exec: number;
+  /** (condition code) → 0 or 1, from the state block. */
+  readonly condition: number;
+  /** () → works the flags out into the state block's FLAGS word. */
+  readonly settle: number;
+  /** Type index of a unit's function. */
+  readonly unitType: number;
+  /** There is a table of units, so that one can go on to another. */
+  readonly hasTable: boolean;
+}
+
+/** Beyond that many, a return is looked up like any other jump. */
+const MAX_RETURN_SITES = 4;
+
+/** A guest block of the unit. */
+export interface UnitBlock {
+  /** Header index in `code`. */
+  readonly at: number;
+  /** What to add to a record's index for its index in the vCPU's code cache. */
+  readonly delta: number;
+}
+
+export class UnitEmitter extends RegisterEmitter {
+  readonly blocks: readonly UnitBlock[];
+  readonly runtime: RuntimeFunctions;
+  /** What the blocks were decoded for. */
+  readonly codeKey: number;
+
+  // Locals that live as long as the function.
+  readonly pc: Local;
+  readonly ccKind: Local;
+  readonly ccResult: Local;
+  readonly ccSource: Local;
+  /** RFLAGS; its arithmetic bits as far as the kind says so. */
+  readonly flags: Local;
+  readonly tlb: Local;
+  readonly address: Local;
+  readonly entry: Local;
+  readonly #remaining: Local;
+  readonly #status: Local;
+  readonly #rip: Local;
+  readonly #record: Local;
+  readonly #blockOut: Local;
+  #usesFlags = false;
+
+  // Labels.
+  #exit!: Label;
+  #dispatch!: Label;
+  #starts: Label[] = [];
+  #bail!: Label;
+  #self: Label | undefined;
+
+  /** Position of the guest block being written, its header, and its offset in its page. */
+  index = 0;
+  block = 0;
+  /** Kind of the flags as far as this block has set them (see lazy-flags.ts); -1 if they are from before it. */
+  knownKind = -1;
+  /** What the flags from before the block probably are; -1 if there is nothing to go by. */
+  expectedKind = -1;
+  /** Kind that each block leaves behind, as far as blocks are written. */
+  readonly #leftKinds: number[] = [];
+  readonly #temps: [ValueType, Local][] = [];
+
+  constructor(
+    code: Int32Array,
+    blocks: readonly UnitBlock[],
+    runtime: RuntimeFunctions,
+    codeKey: number,
+  ) {
+    super(code, isLongKey(codeKey));
+    this.blocks = blocks;
+    this.runtime = runtime;
+    this.codeKey = codeKey;
+    const { fn } = this;
+    this.pc = fn.parameter(0);
+    this.ccKind = fn.local(TYPE_I32);
+    this.ccResult = fn.local(TYPE_I64);
+    this.ccSource = fn.local(TYPE_I64);
+    this.flags = fn.local(TYPE_I32);
+    this.tlb = fn.local(TYPE_I32);
+    this.address = fn.local(TYPE_I64);
+    this.entry = fn.local(TYPE_I32);
+    this.#remaining = fn.local(TYPE_I32);
+    this.#status = fn.local(TYPE_I32);
+    this.#rip = fn.local(TYPE_I64);
+    this.#record = fn.local(TYPE_I32);
+    this.#blockOut = fn.local(TYPE_I32);
+  }
+
+  // Ways out.
+
+  /** The instruction at `p` is the interpreter's. Whatever it needs is in locals; nothing of it was done. */
+  bail(p: number): void {
+    this.fn.i32(p + this.blocks[this.index]!.delta).set(this.#record);
+    this.fn.br(this.#bail);
+  }
+
+  /** The same if the i32 on the stack is not zero. */
+  bailIf(p: number): void {
+    this.fn.if();
+    this.bail(p);
+    this.fn.end();
+  }
+
+  /** Leaves for the address in i64 on the stack, wherever that is. */
+  leave(): void {
+    this.fn.set(this.#rip).i32(EXIT_LOOKUP).set(this.#status).i32(0).set(this.#record);
+    this.fn.br(this.#exit);
+  }
+
+  /** Pushes 1 if the address in `local` is not canonical. */
+  bailUnlessCanonical(p: number, local: Local): void {
+    const { fn } = this;
+    fn.get(local).i64(16).op("i64.shl").i64(16).op("i64.shr_s");
+    fn.get(local).op("i64.ne");
+    this.bailIf(p);
+  }
+
+  /** Position in the unit of the block `distance` bytes from this one's start, -1 if it is none of it. */
+  #inside(distance: number): number {
+    const offset = (this.code[this.block + BLOCK_OFFSET]! + distance) | 0;
+    return this.blocks.findIndex(({ at }) => this.code[at + BLOCK_OFFSET] === offset);
+  }
+
+  /** A branch to a non-canonical address faults itself, which the interpreter does. */
+  checkBranch(p: number, distance: number): void {
+    if (!this.is64 || this.#inside(distance) >= 0) return;
+    const local = this.temp(TYPE_I64);
+    this.pushCodeAddress(distance);
+    this.fn.set(local);
+    this.bailUnlessCanonical(p, local);
+  }
+
+  /** The relative branch at `p`. */
+  branch(p: number, distance: number): void {
+    this.checkBranch(p, distance);
+    this.go(distance);
+  }
+
+  /** Goes `distance` bytes from the block's start: inside the unit if that is a block of it. */
+  go(distance: number): void {
+    const target = this.#inside(distance);
+    if (target < 0) {
+      this.pushCodeAddress(distance);
+      this.leave();
+    } else this.#enter(target);
+  }
+
+  #enter(target: number): void {
+    if (target === this.index && this.#self !== undefined) this.fn.br(this.#self);
+    else if (target > this.index) this.fn.br(this.#starts[target]!);
+    else this.fn.i32(target).set(this.pc).br(this.#dispatch);
+  }
+
+  /** Leaves for the address in i64 on the stack; returns to where the unit has called from stay inside. */
+  leaveByReturn(): void {
+    const { fn } = this;
+    const sites = this.#returnSites().slice(0, MAX_RETURN_SITES);
+    fn.set(this.#rip);
+    for (const site of sites) {
+      fn.get(this.#rip);
+      fn.get(this.page).i64(this.code[this.blocks[site]!.at + BLOCK_OFFSET]! & 0xfff);
+      fn.op("i64.add").op("i64.eq").if();
+      this.#enter(site);
+      fn.end();
+    }
+    fn.get(this.#rip);
+    this.leave();
+  }
+
+  /** Blocks that lie behind a call of the unit. */
+  #returnSites(): number[] {
+    const { code } = this;
+    const behind = this.blocks
+      .filter(({ at }) => isCall(code, at))
+      .map(({ at }) => (code[at + BLOCK_OFFSET]! + code[endOf(code, at) + NEXT]!) | 0);
+    return this.blocks.flatMap(({ at }, index) =>
+      behind.includes(code[at + BLOCK_OFFSET]!) ? [index] : [],
+    );
+  }
+
+  /** RIP is `push`ed, and the run loop has to look around. */
+  sync(push: () => void): void {
+    push();
+    this.fn.set(this.#rip).i32(EXIT_SYNC).set(this.#status).i32(0).set(this.#record);
+    this.fn.br(this.#exit);
+  }
+
+  /** Pushes RIP as an executor has left it. */
+  pushStateRip(): void {
+    this.loadState("i64.load", RIP);
+  }
+
+  // Executors.
+
+  /**
+   * Calls the executor of the instruction at `p`, with all state in its block, and takes the state back from
+   * there. Control goes on behind it unless it faulted or something asks to stop.
+   */
+  callExecutor(p: number): void {
+    const { fn } = this;
+    const record = p + this.blocks[this.index]!.delta;
+    this.#spill();
+    this.stateBase();
+    this.pushBlockStart();
+    this.storeState("i64.store", RIP);
+    this.stateBase();
+    fn.i32(this.block + this.blocks[this.index]!.delta);
+    this.storeState("i32.store", BLOCK);
+    // Whatever it is if not done, all state is in the block already.
+    fn.i32(record).call(this.runtime.exec).tee(this.#status).if();
+    fn.get(this.#status).op("return").end();
+    this.#reload();
+    this.knownKind = -1;
+    this.expectedKind = -1;
+  }
+
+  /** All state into the block, as an executor wants it. */
+  #spill(): void {
+    for (let register = 0; register < 16; register++) {
+      this.stateBase();
+      this.getGpr(register);
+      this.storeState("i64.store", GPR + 2 * register);
+      this.modified.add(register);
+    }
+    this.publishFlags();
+    this.stateBase();
+    this.fn.get(this.#remaining);
+    this.storeState("i32.store", REMAINING);
+  }
+
+  #reload(): void {
+    for (let register = 0; register < 16; register++) {
+      this.loadState("i64.load", GPR + 2 * register);
+      this.fn.set(this.gpr(register));
+    }
+    this.#loadFlags();
+    this.loadState("i32.load", REMAINING);
+    this.fn.set(this.#remaining);
+  }
+
+  #storeFlags(): void {
+    const { fn } = this;
+    this.stateBase();
+    fn.get(this.ccKind);
+    this.storeState("i32.store", CC_KIND);
+    this.stateBase();
+    fn.get(this.ccResult);
+    this.storeState("i64.store", CC_RESULT);
+    this.stateBase();
+    fn.get(this.ccSource);
+    this.storeState("i64.store", CC_SOURCE);
+    this.stateBase();
+    fn.get(this.flags);
+    this.storeState("i32.store", FLAGS);
+  }
+
+  /** Of narrow results the state block's high halves mean nothing; the locals are always zero-extended. */
+  #loadFlags(): void {
+    const { fn } = this;
+    this.loadState("i32.load", CC_KIND);
+    fn.set(this.ccKind);
+    for (const [word, local] of [
+      [CC_RESULT, this.ccResult],
+      [CC_SOURCE, this.ccSource],
+    ] as const) {
+      this.loadState("i64.load", word);
+      this.loadState("i64.load32_u", word);
+      fn.get(this.ccKind).i32(3).op("i32.and").i32(WIDTH_64).op("i32.eq").op("select").set(local);
+    }
+    this.loadState("i32.load", FLAGS);
+    fn.set(this.flags);
+  }
+
+  /** Puts the flags into the state block, for a helper that reads them there. */
+  publishFlags(): void {
+    this.#usesFlags = true;
+    this.#storeFlags();
+  }
+
+  /** Takes them back from there. */
+  fetchFlags(): void {
+    this.#loadFlags();
+  }
+
+  /** A local for the instruction being written; given back when that is done. */
+  temp(type: ValueType): Local {
+    const local = this.fn.local(type);
+    this.#temps.push([type, local]);
+    return local;
+  }
+
+  releaseTemps(): void {
+    for (const [type, local] of this.#temps) this.fn.release(type, local);
+    this.#temps.length = 0;
+  }
+
+  /** What the flags are where a block is entered from the ones that are written already. */
+  #expectedKind(at: number): number {
+    const offset = this.code[at + BLOCK_OFFSET]!;
+    for (let i = 0; i < this.index; i++) {
+      const from = this.blocks[i]!.at;
+      const isNext = successorsOf(this.code, from).some(
+        (distance) => ((this.code[from + BLOCK_OFFSET]! + distance) | 0) === offset,
+      );
+      if (isNext && this.#leftKinds[i]! >= 0) return this.#leftKinds[i]!;
+    }
+    return -1;
+  }
+
+  flagsUsed(): void {
+    this.#usesFlags = true;
+  }
+
+  // The function.
+
+  /** Writes all of it: `lowerBlock` is called for each guest block in turn. */
+  build(lowerBlock: (emitter: UnitEmitter) => void): ByteBuffer {
+    const { fn } = this;
+    this.#exit = fn.block();
+    this.#dispatch = fn.loop();
+    const starts = this.blocks.map(() => undefined as Label | undefined);
+    for (let i = this.blocks.length - 1; i >= 0; i--) starts[i] = fn.block();
+    this.#starts = starts as Label[];
+    fn.get(this.pc).brTable(this.#starts);
+    this.blocks.forEach(({ at }, index) => {
+      fn.end();
+      this.#guestBlock(index, at, lowerBlock);
+    });
+    fn.op("unreachable");
+    fn.end();
+    fn.end();
+    this.#epilogue();
+    return fn.finish(this.#prologue());
+  }
+
+  #guestBlock(index: number, at: number, lowerBlock: (emitter: UnitEmitter) => void): void {
+    const { fn } = this;
+    this.index = index;
+    this.block = at;
+    this.offsetInPage = this.code[at + BLOCK_OFFSET]! & 0xfff;
+    this.knownKind = -1;
+    this.#bail = fn.block();
+    this.#self = fn.loop();
+    this.#takeBudget(this.code[at + BLOCK_COUNT]!);
+    this.expectedKind = this.#expectedKind(at);
+    lowerBlock(this);
+    this.#leftKinds[index] = this.knownKind;
+    fn.end();
+    fn.op("unreachable");
+    fn.end();
+    // Bail stub: the record is set, the rest is the same for the whole block.
+    fn.i32(EXIT_BAIL).set(this.#status);
+    fn.i32(at + this.blocks[index]!.delta).set(this.#blockOut);
+    this.pushBlockStart();
+    fn.set(this.#rip).br(this.#exit);
+  }
+
+  #takeBudget(count: number): void {
+    const { fn } = this;
+    fn.get(this.#remaining).i32(count).op("i32.sub").tee(this.#remaining);
+    fn.i32(0).op("i32.lt_s").if();
+    fn.get(this.#remaining).i32(count).op("i32.add").set(this.#remaining);
+    fn.i32(EXIT_BUDGET).set(this.#status).i32(0).set(this.#record);
+    this.pushBlockStart();
+    fn.set(this.#rip).br(this.#exit).end();
+  }
+
+  #prologue(): ByteBuffer {
+    const { fn } = this;
+    return fn.prologue(() => {
+      this.gprs.forEach((local, register) => {
+        if (local === undefined) return;
+        this.loadState("i64.load", GPR + 2 * register);
+        fn.set(local);
+      });
+      if (this.#usesFlags) this.#loadFlags();
+      this.loadState("i64.load", RIP);
+      fn.i64(-4096, -1).op("i64.and").set(this.page);
+      this.loadState("i32.load", TLB_TABLE);
+      fn.set(this.tlb);
+      this.loadState("i32.load", REMAINING);
+      fn.set(this.#remaining);
+    });
+  }
+
+  #epilogue(): void {
+    const { fn } = this;
+    for (const register of this.modified) {
+      this.stateBase();
+      this.getGpr(register);
+      this.storeState("i64.store", GPR + 2 * register);
+    }
+    if (this.#usesFlags) this.#storeFlags();
+    this.stateBase();
+    fn.get(this.#remaining);
+    this.storeState("i32.store", REMAINING);
+    this.stateBase();
+    fn.get(this.#rip);
+    this.storeState("i64.store", RIP);
+    this.stateBase();
+    fn.get(this.#record);
+    this.storeState("i32.store", CURRENT);
+    this.stateBase();
+    fn.get(this.#blockOut);
+    this.storeState("i32.store", BLOCK);
+    if (this.runtime.hasTable) this.#chain();
+    fn.get(this.#status);
+  }
+
+  /**
+   * A target outside the unit: if the jump cache knows a unit for it, goes there without returning to
+   * JavaScript. The hash is interp/jump-cache.ts's.
+   */
+  #chain(): void {
+    const { fn } = this;
+    const entry = this.entry;
+    const lo = fn.local(TYPE_I32);
+    fn.get(this.#status).i32(EXIT_LOOKUP).op("i32.eq").if();
+    fn.get(this.#rip).op("i32.wrap_i64").set(lo);
+    fn.get(lo).i32(12).op("i32.shr_u").get(lo).i32(18).op("i32.shr_u").op("i32.xor");
+    fn.get(this.#rip).i64(32).op("i64.shr_u").op("i32.wrap_i64").op("i32.xor");
+    fn.i32((1 << JUMP_PAGE_BITS) - 1)
+      .op("i32.and")
+      .i32(JUMP_IN_PAGE_BITS)
+      .op("i32.shl");
+    fn.get(lo).get(lo).i32(6).op("i32.shr_u").op("i32.xor");
+    fn.i32((1 << JUMP_IN_PAGE_BITS) - 1)
+      .op("i32.and")
+      .op("i32.or");
+    fn.i32(2 + Math.log2(JUMP_STRIDE))
+      .op("i32.shl")
+      .tee(entry);
+    fn.memory("i64.load", JUMP_CACHE_OFFSET + 4 * JUMP_RIP)
+      .get(this.#rip)
+      .op("i64.eq")
+      .if();
+    fn.get(entry).memory("i32.load", JUMP_CACHE_OFFSET + 4 * JUMP_CONTEXT);
+    this.loadState("i32.load", TLB_CONTEXT);
+    fn.i32(this.codeKey << JUMP_KEY_SHIFT)
+      .op("i32.xor")
+      .op("i32.eq")
+      .if();
+    fn.get(entry)
+      .memory("i32.load", JUMP_CACHE_OFFSET + 4 * JUMP_UNIT)
+      .tee(lo)
+      .if();
+    fn.get(lo).i32(UNIT_ENTRY_MASK).op("i32.and");
+    fn.get(lo).i32(UNIT_SLOT_SHIFT).op("i32.shr_u");
+    fn.returnCallIndirect(this.runtime.unitType);
+    fn.end().end().end().end();
+  }
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From hot blocks to units in the table, and back: collects requests, translates them in batches, drops what
+// is no longer true. Guest code that WebAssembly refuses stays the interpreter's.
+
+import { RAM_OFFSET } from "../../mmu/machine-layout.ts";
+import type { Cpu } from "../cpu.ts";
+import { OP } from "../decode/record.ts";
+import {
+  BLOCK_COUNT,
+  BLOCK_HEADER,
+  BLOCK_KEY,
+  BLOCK_OFFSET,
+  BLOCK_RUNS,
+  SCRATCH,
+} from "../interp/code-cache.ts";
+import { OP_STALE } from "../interp/hot-ops.ts";
+import type { Interpreter } from "../interp/interpreter.ts";
+import { type Translation, UNIT_ENTRY_MASK, UNIT_SLOT_SHIFT } from "../interp/translation.ts";
+import { isFlatKey } from "../system/mode.ts";
+import { Runtime } from "./runtime.ts";
+import { translate, type UnitSource } from "./translator.ts";
+import { selectUnit } from "./unit.ts";
+import { type UnitFunction, UnitTable } from "./unit-table.ts";
+import { IMPORT_MEMORY, IMPORT_MODULE, IMPORT_TABLE } from "./wasm/module-builder.ts";
+
+/** Units of one module at most: what one compilation costs beyond its code is shared by them. */
+const BATCH = 32;
+/** Looks of the run loop that a request waits at most for others to share its module. */
+const PATIENCE = 4;
+/** Instances that share a table. */
+const MAX_MODULES = 400;
+/** Bytes of WebAssembly that are kept; beyond, everything is dropped and begins anew. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** Counted since the vCPU was made. */
+export interface TranslationCounters {
+  units: number;
+  blocks: number;
+  instructions: number;
+  bytes: number;
+  modules: number;
+  refused: number;
+  dropped: number;
+  flushes: number;
+  /** Returns from units to JavaScript, by EXIT_. */
+  readonly exits: number[];
+}
+
+interface Unit {
+  readonly slot: number;
+  readonly page: number;
+  readonly blocks: readonly number[];
+}
+
+export class TranslationEngine implements Translation {
+  readonly threshold: number;
+  readonly isEager: boolean;
+  readonly runtime: Runtime;
+  readonly counters: TranslationCounters = {
+    units: 0,
+    blocks: 0,
+    instructions: 0,
+    bytes: 0,
+    modules: 0,
+    refused: 0,
+    dropped: 0,
+    flushes: 0,
+    exits: [0, 0, 0, 0, 0],
+  };
+  readonly #cpu: Cpu;
+  readonly #interpreter: Interpreter;
+  #table: UnitTable;
+  readonly #imports: Record<string, unknown>;
+  readonly #byPage = new Map<number, Unit[]>();
+  #requests: number[] = [];
+  #waited = 0;
+  #liveBytes = 0;
+  #liveModules = 0;
+
+  /** `threshold`: how often a block is interpreted before it is translated. */
+  constructor(cpu: Cpu, interpreter: Interpreter, threshold: number) {
+    this.#cpu = cpu;
+    this.#interpreter = interpreter;
+    this.threshold = Math.max(threshold, 1);
+    this.isEager = threshold === 0;
+    this.runtime = new Runtime(cpu);
+    this.#table = new UnitTable(cpu.memory.memory);
+    this.#imports = { ...this.runtime.imports(), [IMPORT_MEMORY]: cpu.memory.memory };
+  }
+
+  request(block: number): boolean {
+    const { code } = this.#cpu;
+    if (block === SCRATCH || !isFlatKey(code[block + BLOCK_KEY]!)) return false;
+    this.#requests.push(block);
+    if (this.#requests.length >= BATCH || this.isEager) this.#carryOut();
+    return code[block + BLOCK_RUNS]! < 0;
+  }
+
+  runOnce(block: number): number {
+    const unit = { code: this.#cpu.code, blocks: [{ at: block, delta: 0 }] };
+    const instance = this.#instantiate([unit], false);
+    if (instance === undefined) throw new RangeError("the host refuses to compile a single block");
+    return (instance.exports["u0"] as UnitFunction)(0);
+  }
+
+  poll(): void {
+    if (this.#requests.length > 0 && ++this.#waited >= PATIENCE) this.#carryOut();
+  }
+
+  run(unit: number): number {
+    const exit = this.#table.call(unit >> UNIT_SLOT_SHIFT, unit & UNIT_ENTRY_MASK);
+    const { exits } = this.counters;
+    exits[exit] = exits[exit]! + 1;
+    return exit;
+  }
+
+  #carryOut(): void {
+    const requests = this.#requests;
+    this.#requests = [];
+    this.#waited = 0;
+    const taken = new Set<number>();
+    const units: UnitSource[] = [];
+    for (const hot of requests) {
+      if (!this.#isFree(hot, taken)) continue;
+      const blocks = selectUnit(this.#cpu.code, hot, (offset, key) => {
+        const block = this.#cpu.cache.find(offset >>> 0, key);
+        return block !== 0 && this.#isFree(block, taken) ? block : 0;
+      });
+      for (const block of blocks) taken.add(block);
+      units.push({ code: this.#cpu.code, blocks: blocks.map((at) => ({ at, delta: 0 })) });
+    }
+    if (units.length > 0) this.#compile(units);
+  }
+
+  #isFree(block: number, taken: ReadonlySet<number>): boolean {
+    const { code } = this.#cpu;
+    return (
+      code[block + BLOCK_RUNS]! >= 0 &&
+      code[block + BLOCK_HEADER + OP] !== OP_STALE &&
+      !taken.has(block)
+    );
+  }
+
+  #compile(units: readonly UnitSource[]): void {
+    if (
+      this.#table.room < units.length ||
+      this.#liveBytes > MAX_BYTES ||
+      this.#liveModules > MAX_MODULES
+    ) {
+      this.#startOver();
+    }
+    this.#liveModules++;
+    const instance = this.#instantiate(units, true);
+    if (instance === undefined) {
+      this.counters.refused += units.length;
+      return;
+    }
+    units.forEach((unit, index) => {
+      this.#install(unit, instance.exports[`u${index}`] as UnitFunction);
+    });
+  }
+
+  /** Undefined if the host refuses. */
+  #instantiate(units: readonly UnitSource[], hasTable: boolean): WebAssembly.Instance | undefined {
+    const bytes = translate(units, hasTable);
+    this.counters.modules++;
+    this.counters.bytes += bytes.length;
+    if (hasTable) this.#liveBytes += bytes.length;
+    try {
+      return new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+        [IMPORT_MODULE]: { ...this.#imports, [IMPORT_TABLE]: this.#table.table },
+      });
+    } catch (error) {
+      if (error instanceof WebAssembly.CompileError || error instanceof RangeError)
+        return undefined;
+      throw error;
+    }
+  }
+
+  #install(source: UnitSource, run: UnitFunction): void {
+    const { code } = this.#cpu;
+    const slot = this.#table.install(run);
+    const blocks = source.blocks.map(({ at }) => at);
+    blocks.forEach((block, entry) => {
+      code[block + BLOCK_RUNS] = -((slot << UNIT_SLOT_SHIFT) | entry);
+      this.counters.instructions += code[block + BLOCK_COUNT]!;
+    });
+    this.counters.units++;
+    this.counters.blocks += blocks.length;
+    const page = (((code[blocks[0]! + BLOCK_OFFSET]! >>> 0) - RAM_OFFSET) / 4096) | 0;
+    const unit = { slot, page, blocks };
+    const others = this.#byPage.get(page);
+    if (others === undefined) this.#byPage.set(page, [unit]);
+    else others.push(unit);
+  }
+
+  pageForgotten(page: number): void {
+    const units = this.#byPage.get(page);
+    if (units === undefined) return;
+    this.#byPage.delete(page);
+    for (const { slot } of units) this.#table.drop(slot);
+    this.counters.dropped += units.length;
+  }
+
+  forgotten(): void {
+    for (const page of [...this.#byPage.keys()]) this.pageForgotten(page);
+    this.#requests = [];
+    this.#liveBytes = 0;
+    this.#liveModules = 0;
+    this.#table = new UnitTable(this.#cpu.memory.memory);
+    this.counters.flushes++;
+  }
+
+  /** Drops every unit; the blocks are interpreted until they are hot again. */
+  #startOver(): void {
+    const { code } = this.#cpu;
+    for (const units of this.#byPage.values()) {
+      for (const { blocks } of units) for (const block of blocks) code[block + BLOCK_RUNS] = 0;
+    }
+    this.#interpreter.forgetUnits();
+    this.forgotten();
+  }
+}

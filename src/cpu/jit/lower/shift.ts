@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Lowerings of isa/shift.ts, and of BMI's shifts without flags. Flags the manual leaves open are the
+// executors': see interp/shift.ts.
+import { IMM, SLOT_IMMEDIATE } from "../../decode/record.ts";
+import { CC_RESULT_ONLY, FLAG_CF, FLAG_OF, WIDTH_16, WIDTH_64 } from "../../flags.ts";
+import type { UnitEmitter } from "../emitter.ts";
+import { keepCarryOverflowAdjust, setCarryOverflow } from "../lazy-flags.ts";
+import {
+  closeA,
+  constant,
+  type Lowering,
+  type OpenOperand,
+  openA,
+  operandLocal,
+  operate,
+  popRegister,
+  pushOperand,
+  pushRegister,
+  signExtendNarrow,
+  truncate,
+  typeOf,
+  widened,
+} from "../operand.ts";
+import type { Local } from "../wasm/function-builder.ts";
+import { TYPE_I32 } from "../wasm/opcodes.ts";
+
+type Shift = "shl" | "shr_u" | "shr_s";
+
+/** A count: known while translating, or in a local of the width's type. */
+type Count = number | Local;
+
+interface Counted {
+  readonly isKnown: boolean;
+  readonly value: Count;
+}
+
+function countMask(width: number): number {
+  return width === WIDTH_64 ? 63 : 31;
+}
+
+/** Operand B as a shift count, masked. */
+function countOf(e: UnitEmitter, p: number, slot: number): Counted {
+  const width = e.width(p);
+  const mask = countMask(width);
+  if (slot === SLOT_IMMEDIATE) return { isKnown: true, value: e.code[p + IMM]! & mask };
+  const local = e.temp(typeOf(width));
+  e.get8(slot);
+  e.fn.i32(mask).op("i32.and");
+  if (width === WIDTH_64) e.fn.op("i64.extend_i32_u");
+  e.fn.set(local);
+  return { isKnown: false, value: local };
+}
+
+/** Pushes the count plus a constant. */
+function pushCount(e: UnitEmitter, width: number, count: Counted, plus = 0): void {
+  if (count.isKnown) {
+    constant(e, width, count.value + plus);
+    return;
+  }
+  e.fn.get(count.value as Local);
+  if (plus === 0) return;
+  constant(e, width, plus);
+  operate(e, width, "add");
+}
+
+/** Pushes the i32 that a flag is taken from bit 0 of. */
+function toFlag(e: UnitEmitter, width: number): void {
+  if (width === WIDTH_64) e.fn.op("i32.wrap_i64");
+}
+
+/** Writes the code that `body` makes, only to be executed for a count other than zero if that is not known. */
+function unlessZero(e: UnitEmitter, width: number, count: Counted, body: () => void): void {
+  if (count.isKnown) {
+    if (count.value !== 0) body();
+    return;
+  }
+  const before = e.knownKind;
+  pushCount(e, width, count);
+  constant(e, width, 0);
+  operate(e, width, "ne");
+  e.fn.if();
+  body();
+  e.fn.end();
+  if (e.knownKind === before) return;
+  e.expectedKind = e.knownKind;
+  e.knownKind = -1;
+}
+
+/** Pushes the bit that a shift of `value` by the count moved out last. */
+function pushLastBit(
+  e: UnitEmitter,
+  width: number,
+  name: Shift,
+  value: Local,
+  count: Counted,
+): void {
+  const { fn } = e;
+  if (name !== "shl") {
+    fn.get(value);
+    pushCount(e, width, count, -1);
+    operate(e, width, name);
+    toFlag(e, width);
+    return;
+  }
+  // Of 8 and 16 bits, bit `size` of the unlimited result: nothing is left there for larger counts.
+  if (width <= WIDTH_16) {
+    fn.get(value).op("i64.extend_i32_u");
+    pushCount(e, width, count);
+    fn.op("i64.extend_i32_u").op("i64.shl");
+    fn.i64(8 << width)
+      .op("i64.shr_u")
+      .op("i32.wrap_i64");
+    return;
+  }
+  const size = 8 << width;
+  fn.get(value);
+  constant(e, width, size);
+  pushCount(e, width, count);
+  operate(e, width, "sub");
+  operate(e, width, "shr_u");
+  toFlag(e, width);
+}
+
+/** Pushes the sign bit of a value as bit 0 of an i32. */
+function pushTop(e: UnitEmitter, width: number, value: Local, below = 1): void {
+  e.fn.get(value);
+  constant(e, width, (8 << width) - below);
+  operate(e, width, "shr_u");
+  toFlag(e, width);
+}
+
+function recordShift(e: UnitEmitter, width: number, result: Local): void {
+  e.flagsUsed();
+  e.knownKind = CC_RESULT_ONLY | width;
+  e.fn
+    .i32(e.knownKind)
+    .set(e.ccKind)
+    .get(widened(e, width, result))
+    .set(e.ccResult);
+}
+
+function shift(name: Shift): Lowering {
+  return (e, p) => {
+    const { fn } = e;
+    const width = e.width(p);
+    const count = countOf(e, p, e.slotB(p));
+    const a = openA(e, p, width);
+    const value = e.temp(typeOf(width));
+    fn.get(a.value);
+    if (name === "shr_s") signExtendNarrow(e, width);
+    fn.set(value);
+    const result = e.temp(typeOf(width));
+    fn.get(value);
+    pushCount(e, width, count);
+    operate(e, width, name);
+    truncate(e, width);
+    fn.set(result);
+    closeA(e, a, result);
+    unlessZero(e, width, count, () => {
+      const last = e.temp(TYPE_I32);
+      pushLastBit(e, width, name, value, count);
+      fn.tee(last);
+      if (name === "shr_s") fn.i32(0);
+      else pushTop(e, width, name === "shl" ? result : value);
+      if (name === "shl") fn.get(last).op("i32.xor");
+      setCarryOverflow(e, true);
+      recordShift(e, width, result);
+    });
+    return true;
+  };
+}
+
+function rotate(name: "rotl" | "rotr"): Lowering {
+  return (e, p) => {
+    const { fn } = e;
+    const width = e.width(p);
+    const count = countOf(e, p, e.slotB(p));
+    const a = openA(e, p, width);
+    const result = width <= WIDTH_16 ? rotateNarrow(e, a, name, count) : e.temp(typeOf(width));
+    if (width > WIDTH_16) {
+      fn.get(a.value);
+      pushCount(e, width, count);
+      operate(e, width, name);
+      fn.set(result);
+    }
+    closeA(e, a, result);
+    unlessZero(e, width, count, () => {
+      keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF);
+      if (name === "rotl") {
+        fn.get(result);
+        toFlag(e, width);
+        pushTop(e, width, result);
+        fn.get(result);
+        toFlag(e, width);
+      } else {
+        pushTop(e, width, result);
+        pushTop(e, width, result);
+        pushTop(e, width, result, 2);
+      }
+      fn.op("i32.xor");
+      setCarryOverflow(e, false);
+    });
+    return true;
+  };
+}
+
+/** 8 and 16 bits: the value is repeated over 32, and rotates there as it would alone. */
+function rotateNarrow(
+  e: UnitEmitter,
+  a: OpenOperand,
+  name: "rotl" | "rotr",
+  count: Counted,
+): Local {
+  const { fn } = e;
+  const result = e.temp(TYPE_I32);
+  fn.get(a.value)
+    .i32(a.width === WIDTH_16 ? 0x00010001 : 0x01010101)
+    .op("i32.mul");
+  pushCount(e, a.width, count);
+  operate(e, a.width, name);
+  truncate(e, a.width);
+  fn.set(result);
+  return result;
+}
+
+/** SHLD and SHRD of 32 and 64 bits: A is filled from B. */
+function doubleShift(isLeft: boolean): Lowering {
+  return (e, p) => {
+    const { fn } = e;
+    const width = e.width(p);
+    if (width <= WIDTH_16) return false;
+    const count = countOf(e, p, e.slotC(p));
+    const b = operandLocal(e, p, e.slotB(p), width);
+    const a = openA(e, p, width);
+    const result = e.temp(typeOf(width));
+    fn.get(a.value).set(result);
+    const shiftIn = () => {
+      fn.get(a.value);
+      pushCount(e, width, count);
+      operate(e, width, isLeft ? "shl" : "shr_u");
+      fn.get(b);
+      constant(e, width, 8 << width);
+      pushCount(e, width, count);
+      operate(e, width, "sub");
+      operate(e, width, isLeft ? "shr_u" : "shl");
+      operate(e, width, "or");
+      fn.set(result);
+    };
+    unlessZero(e, width, count, shiftIn);
+    closeA(e, a, result);
+    unlessZero(e, width, count, () => {
+      pushLastBit(e, width, isLeft ? "shl" : "shr_u", a.value, count);
+      pushTop(e, width, a.value);
+      pushTop(e, width, result);
+      fn.op("i32.xor");
+      setCarryOverflow(e, true);
+      recordShift(e, width, result);
+    });
+    return true;
+  };
+}
+
+/** SHLX, SHRX, SARX: B shifted by C. */
+function shiftByRegister(name: Shift): Lowering {
+  return (e, p) => {
+    const width = e.width(p);
+    const b = operandLocal(e, p, e.slotB(p), width);
+    e.fn.get(b);
+    // WebAssembly takes the count modulo the width, as these instructions do.
+    pushRegister(e, e.slotC(p), width);
+    operate(e, width, name);
+    popRegister(e, e.slotA(p), width);
+    return true;
+  };
+}
+
+function rorx(e: UnitEmitter, p: number): boolean {
+  const width = e.width(p);
+  pushOperand(e, p, e.slotB(p), width);
+  constant(e, width, e.immediate(p) & countMask(width));
+  operate(e, width, "rotr");
+  popRegister(e, e.slotA(p), width);
+  return true;
+}
+
+export const SHIFT_LOWERINGS = {
+  shl: shift("shl"),
+  shr: shift("shr_u"),
+  sar: shift("shr_s"),
+  rol: rotate("rotl"),
+  ror: rotate("rotr"),
+  shld: doubleShift(true),
+  shrd: doubleShift(false),
+  shlx: shiftByRegister("shl"),
+  shrx: shiftByRegister("shr_u"),
+  sarx: shiftByRegister("shr_s"),
+  rorx,
+} as const;

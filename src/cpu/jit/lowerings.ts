@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Which operations have a lowering, and how a guest block is written from its records. What has none calls
+// its executor: translation is never incomplete.
+import { NEXT, OP, RECORD_WORDS, SLOT_MEMORY } from "../decode/record.ts";
+import { BLOCK_HEADER } from "../interp/code-cache.ts";
+import {
+  OP_JUMPED,
+  OP_JUMPED_SYNC,
+  OP_NEXT,
+  OP_SYNC,
+  OP_TOO_LONG,
+  OP_UNDEFINED,
+} from "../interp/hot-ops.ts";
+import type { Operation } from "../isa/operations.ts";
+import type { UnitEmitter } from "./emitter.ts";
+import { ALU_LOWERINGS } from "./lower/alu.ts";
+import { BIT_LOWERINGS } from "./lower/bit.ts";
+import { BRANCH_LOWERINGS, CONTROL_LOWERINGS } from "./lower/control.ts";
+import { MOV_LOWERINGS } from "./lower/mov.ts";
+import { MUL_DIV_LOWERINGS } from "./lower/mul-div.ts";
+import { SHIFT_LOWERINGS } from "./lower/shift.ts";
+import { canAddress } from "./memory-path.ts";
+import type { Lowering } from "./operand.ts";
+import { endOf, operationOf } from "./unit.ts";
+
+const LOWERINGS: Readonly<Partial<Record<Operation, Lowering>>> = {
+  ...ALU_LOWERINGS,
+  ...MOV_LOWERINGS,
+  ...SHIFT_LOWERINGS,
+  ...BIT_LOWERINGS,
+  ...MUL_DIV_LOWERINGS,
+  ...CONTROL_LOWERINGS,
+};
+
+/** Lowerings behind which nothing of the block is reached. */
+const ENDING: Readonly<Partial<Record<Operation, Lowering>>> = BRANCH_LOWERINGS;
+
+function hasMemory(e: UnitEmitter, p: number): boolean {
+  return e.slotA(p) === SLOT_MEMORY || e.slotB(p) === SLOT_MEMORY || e.slotC(p) === SLOT_MEMORY;
+}
+
+/** Writes a guest block: its instructions, then where control goes. */
+export function lowerBlock(e: UnitEmitter): void {
+  const end = endOf(e.code, e.block);
+  for (let p = e.block + BLOCK_HEADER; p < end; p += RECORD_WORDS) {
+    const isOver = lowerInstruction(e, p);
+    e.releaseTemps();
+    if (isOver) return;
+  }
+  lowerEnd(e, end);
+  e.releaseTemps();
+}
+
+/** True if nothing behind it is reached. */
+function lowerInstruction(e: UnitEmitter, p: number): boolean {
+  const kind = e.code[p + OP]!;
+  if (kind === OP_UNDEFINED || kind === OP_TOO_LONG) {
+    e.bail(p);
+    return true;
+  }
+  const op = operationOf(e.code, p);
+  if (!hasMemory(e, p) || canAddress(e, p)) {
+    if (LOWERINGS[op]?.(e, p) === true) return false;
+    if (ENDING[op]?.(e, p) === true) return true;
+  }
+  e.callExecutor(p);
+  return false;
+}
+
+function lowerEnd(e: UnitEmitter, end: number): void {
+  switch (e.code[end + OP]!) {
+    case OP_NEXT:
+      e.go(e.code[end + NEXT]!);
+      break;
+    case OP_SYNC:
+      e.sync(() => e.pushCodeAddress(e.code[end + NEXT]!));
+      break;
+    case OP_JUMPED:
+      e.pushStateRip();
+      e.leave();
+      break;
+    case OP_JUMPED_SYNC:
+      e.sync(() => e.pushStateRip());
+      break;
+    default:
+      // Being taken apart while it is translated: the interpreter sees to it.
+      e.bail(end);
+      break;
+  }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// From units of guest blocks to one WebAssembly module. Pure: it reads records and writes bytes, and knows
+// neither the vCPU nor its thread.
+import { BLOCK_KEY } from "../interp/code-cache.ts";
+import { type RuntimeFunctions, type UnitBlock, UnitEmitter } from "./emitter.ts";
+import { lowerBlock } from "./lowerings.ts";
+import { ModuleBuilder } from "./wasm/module-builder.ts";
+import { TYPE_I32 } from "./wasm/opcodes.ts";
+
+/** A unit as the translator gets it: block headers in `code`, in order of address. */
+export interface UnitSource {
+  readonly code: Int32Array;
+  readonly blocks: readonly UnitBlock[];
+}
+
+/** Imported functions, by the names that the runtime gives them (jit/runtime.ts). */
+export type RuntimeImport = "refill" | "exec" | "condition" | "settle";
+
+/**
+ * The module's bytes; unit `n` is exported as `u<n>`. Without a table units do not lead to each other, and
+ * whoever calls one has it back behind its last block.
+ */
+export function translate(units: readonly UnitSource[], hasTable: boolean): Uint8Array {
+  const module = new ModuleBuilder(hasTable);
+  const unitType = module.type([TYPE_I32], [TYPE_I32]);
+  const runtime: RuntimeFunctions = {
+    refill: module.importFunction(
+      "refill",
+      module.type([TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
+    ),
+    exec: module.importFunction("exec", unitType),
+    condition: module.importFunction("condition", unitType),
+    settle: module.importFunction("settle", module.type([], [])),
+    unitType,
+    hasTable,
+  };
+  units.forEach(({ code, blocks }, index) => {
+    const key = code[blocks[0]!.at + BLOCK_KEY]!;
+    const emitter = new UnitEmitter(code, blocks, runtime, key);
+    module.add(unitType, emitter.build(lowerBlock), `u${index}`);
+  });
+  return module.finish();
+}

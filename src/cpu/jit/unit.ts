@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What is translated together: blocks of one page that lead to each other by direct branches, starting from
+// one that has become hot. Only blocks that were executed are known, so cold paths stay out.
+import { IMM, INFO, INFO_FAR_TARGET, NEXT, OP, RECORD_WORDS, ROW } from "../decode/record.ts";
+import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_OFFSET } from "../interp/code-cache.ts";
+import { OP_NEXT } from "../interp/hot-ops.ts";
+import type { Operation } from "../isa/operations.ts";
+import { ISA_ROWS } from "../isa/table.ts";
+
+/** Most blocks and instructions of a unit: what the engine's optimiser still handles well. */
+export const MAX_UNIT_BLOCKS = 40;
+const MAX_UNIT_INSTRUCTIONS = 800;
+
+/** Finds a block by its place in memory, 0 if it was never decoded or is translated already. */
+export type FindBlock = (offset: number, key: number) => number;
+
+/** The END record of a block. */
+export function endOf(code: Int32Array, block: number): number {
+  return block + BLOCK_HEADER + code[block + BLOCK_COUNT]! * RECORD_WORDS;
+}
+
+/** The operation of a record, as the table of instructions names it. */
+export function operationOf(code: Int32Array, p: number): Operation {
+  return ISA_ROWS[code[p + ROW]!]!.op;
+}
+
+/** A block that ends with a near relative call. */
+export function isCall(code: Int32Array, block: number): boolean {
+  return operationOf(code, endOf(code, block) - RECORD_WORDS) === "call";
+}
+
+/** Where control can go from a block without leaving the page, in bytes from the block's start. */
+export function successorsOf(code: Int32Array, block: number): number[] {
+  const end = endOf(code, block);
+  const last = end - RECORD_WORDS;
+  const op = operationOf(code, last);
+  if ((code[last + INFO]! & INFO_FAR_TARGET) !== 0) return [];
+  if (op === "jmp") return [code[last + IMM]!];
+  // Behind a call lies where it returns to.
+  if (op === "jcc" || op === "call") return [code[last + IMM]!, code[end + NEXT]!];
+  return code[end + OP] === OP_NEXT ? [code[end + NEXT]!] : [];
+}
+
+/** Blocks in order of address, the hot one among them. */
+export function selectUnit(code: Int32Array, hot: number, find: FindBlock): number[] {
+  const key = code[hot + BLOCK_KEY]!;
+  const page = code[hot + BLOCK_OFFSET]! & -4096;
+  const chosen = new Set<number>([hot]);
+  let instructions = code[hot + BLOCK_COUNT]!;
+  // A Set iterates over what is added on the way.
+  for (const block of chosen) {
+    const offset = code[block + BLOCK_OFFSET]!;
+    for (const distance of successorsOf(code, block)) {
+      const target = (offset + distance) | 0;
+      if ((target & -4096) !== page || chosen.size >= MAX_UNIT_BLOCKS) continue;
+      const next = find(target, key);
+      if (next === 0 || chosen.has(next)) continue;
+      instructions += code[next + BLOCK_COUNT]!;
+      if (instructions > MAX_UNIT_INSTRUCTIONS) return inOrder(code, chosen);
+      chosen.add(next);
+    }
+  }
+  return inOrder(code, chosen);
+}
+
+function inOrder(code: Int32Array, blocks: ReadonlySet<number>): number[] {
+  return [...blocks].sort(
+    (a, b) => (code[a + BLOCK_OFFSET]! >>> 0) - (code[b + BLOCK_OFFSET]! >>> 0),
+  );
+}
