@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Builds dist/: the library, the commands and the VM's thread, flat, so that they find each other; and the
-// library's type declarations. `--no-types` leaves those out. `--outdir=DIR` builds elsewhere, with all packages
-// in it: what tests run.
+// library's type declarations. `--no-types` leaves those out. `--outdir=DIR` builds elsewhere: what tests run.
+// `--standalone` puts all packages in, for a place from which they cannot be found.
 import { execFileSync } from "node:child_process";
 import { chmodSync, lstatSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const elsewhere = process.argv
-  .find((word) => word.startsWith("--outdir="))
-  ?.slice("--outdir=".length);
-const dist = elsewhere ?? `${root}dist`;
+const { values: options } = parseArgs({
+  options: {
+    "no-types": { type: "boolean" },
+    outdir: { type: "string" },
+    standalone: { type: "boolean" },
+  },
+});
+const dist = options.outdir ?? `${root}dist`;
 const COMMANDS = ["tshyve", "bhyveload", "bhyve", "bhyvectl"];
 
 const common = {
@@ -36,16 +42,14 @@ await build({
     ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
   },
   splitting: true,
-  packages: elsewhere === undefined ? "external" : "bundle",
+  packages: options.standalone === true ? "bundle" : "external",
 });
 for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
-if (elsewhere === undefined) linkCommands();
-if (!process.argv.includes("--no-types")) {
-  execFileSync(
-    process.execPath,
-    [`${root}node_modules/typescript/bin/tsc`, "-p", "tsconfig.types.json"],
-    { cwd: root, stdio: "inherit" },
-  );
+if (options.outdir === undefined) linkCommands();
+if (options["no-types"] !== true) {
+  const tsc = `${root}node_modules/typescript/bin/tsc`;
+  const project = ["-p", "tsconfig.types.json", "--outDir", path.resolve(dist, "types")];
+  execFileSync(process.execPath, [tsc, ...project], { cwd: root, stdio: "inherit" });
 }
 
 /** In a clone npm links the commands of every package but this one. With these, `npx bhyve` needs no copy of it. */

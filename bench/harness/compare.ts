@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Two runs of the bench side by side. Speeds are compared relative to the reference engine, so that a run on
 // another machine, or on a busier one, still says something.
+import { REFERENCE } from "./engines.ts";
 import { formatSpeed } from "./report.ts";
-import { groupMean, type Results, relativeSpeed } from "./results.ts";
+import { type EngineResult, type Results, relativeSpeed } from "./results.ts";
+import { geometricMean } from "./statistics.ts";
 import { GROUPS } from "./suite.ts";
 
 /** Changes of less than this are not worth a line. */
@@ -19,12 +21,17 @@ export function parseResults(text: string, name: string): Results {
 export function formatComparison(before: Results, after: Results): string {
   const lines = [`Against ${before.commit} of ${before.date.slice(0, 10)}:`];
   for (const engine of after.engines) {
-    if (!before.engines.some(({ name }) => name === engine.name)) continue;
-    for (const [group, { title, programs }] of Object.entries(GROUPS)) {
-      const mean = change(groupMean(before, group, engine), groupMean(after, group, engine));
+    if (engine.name === REFERENCE[engine.target]) continue;
+    for (const { title, programs } of Object.values(GROUPS)) {
+      const both = programs.filter(
+        (program) =>
+          !Number.isNaN(relativeSpeed(before, program, engine)) &&
+          !Number.isNaN(relativeSpeed(after, program, engine)),
+      );
+      const mean = change(meanOf(before, both, engine), meanOf(after, both, engine));
       if (mean === undefined) continue;
       lines.push(`${engine.title}, ${title.toLowerCase()}: ${mean.text}`);
-      for (const program of programs) {
+      for (const program of both) {
         const each = change(
           relativeSpeed(before, program, engine),
           relativeSpeed(after, program, engine),
@@ -36,6 +43,10 @@ export function formatComparison(before: Results, after: Results): string {
     }
   }
   return lines.join("\n");
+}
+
+function meanOf(results: Results, programs: readonly string[], engine: EngineResult): number {
+  return geometricMean(programs.map((program) => relativeSpeed(results, program, engine)));
 }
 
 function change(before: number, after: number): { factor: number; text: string } | undefined {

@@ -18,6 +18,8 @@ export interface Engine {
   readonly name: string;
   readonly title: string;
   readonly target: Target;
+  /** Its machine has a virtio block device. */
+  readonly hasDisk: boolean;
   /** A version if it can be used; else why not. */
   readonly find: (places: Places) => { version: string } | { missing: string };
   /** Starts it on its target's image. */
@@ -28,6 +30,18 @@ const MEMORY_MIB = 64;
 
 export function imagePath({ root }: Places, target: Target): string {
   return path.join(root, "bench/images", `bench-${target}.img`);
+}
+
+const SECTOR_BYTES = 512;
+const DISK_SECTORS = 65_536;
+
+/** A disk for one guest: each sector begins with its number (kernel/virtio-blk.c). */
+function makeDisk({ work }: Places): string {
+  const bytes = Buffer.alloc(DISK_SECTORS * SECTOR_BYTES);
+  for (let i = 0; i < DISK_SECTORS; i++) bytes.writeUInt32LE(i, i * SECTOR_BYTES);
+  const file = path.join(fs.mkdtempSync(path.join(work, "disk-")), "disk.img");
+  fs.writeFileSync(file, bytes);
+  return file;
 }
 
 function firstLine(command: string, ...args: string[]): string | undefined {
@@ -86,6 +100,7 @@ function tshyve(engine: "interpreter" | "translator", target: Target): Engine {
     name: `${engine}${suffix}`,
     title: `tshyve ${engine}${suffix && " (i686)"}`,
     target,
+    hasDisk: true,
     find: ({ root }) => {
       if (engine === "translator" && !hasTranslator(root)) {
         return { missing: "this build of tshyve has no translator" };
@@ -95,7 +110,9 @@ function tshyve(engine: "interpreter" | "translator", target: Target): Engine {
     start: async (places) => {
       const vm = new TshyveVm(places);
       vm.run("linuxload", "-m", `${MEMORY_MIB}M`, "-k", imagePath(places, target), vm.name);
-      return vm.start("-o", `engine=${engine}`);
+      // The translator as users have it: what is cold is interpreted.
+      const option = `engine=${engine === "translator" ? "auto" : engine}`;
+      return vm.start("-o", option, "-s", `3,virtio-blk,${makeDisk(places)}`);
     },
   };
 }
@@ -124,8 +141,14 @@ function qemu(target: Target): Engine {
     name: target === "i686" ? "qemu-i686" : "qemu",
     title: target === "i686" ? "QEMU TCG (i686)" : "QEMU TCG",
     target,
+    hasDisk: true,
     find: findQemu,
-    start: async (places) => startQemu("-m", `${MEMORY_MIB}`, "-kernel", imagePath(places, target)),
+    start: async (places) =>
+      startQemu(
+        ...["-m", `${MEMORY_MIB}`, "-kernel", imagePath(places, target)],
+        ...["-drive", `file=${makeDisk(places)},if=none,id=d0,format=raw`],
+        ...["-device", "virtio-blk-pci,drive=d0"],
+      ),
   };
 }
 
@@ -134,9 +157,9 @@ const BOCHS_FILES = "/usr/share/bochs";
 const CYLINDER_BYTES = 16 * 63 * 512;
 const CHUNK_BYTES = 64 * 512;
 
-/** A disk that boots the image: kernel/disk.S says how. */
+/** A disk that boots the image: kernel/boot-sector.S says how. */
 function bootDisk(places: Places, target: Target): Buffer {
-  const sector = fs.readFileSync(path.join(places.root, "bench/images/disk.bin"));
+  const sector = fs.readFileSync(path.join(places.root, "bench/images/boot-sector.bin"));
   const image = fs.readFileSync(imagePath(places, target));
   const disk = Buffer.alloc(
     Math.ceil((512 + image.length + CHUNK_BYTES) / CYLINDER_BYTES) * CYLINDER_BYTES,
@@ -200,6 +223,7 @@ const BOCHS: Engine = {
   name: "bochs",
   title: "Bochs",
   target: "x86-64",
+  hasDisk: false,
   find: () => {
     const help = firstLine("bochs", "--help");
     if (help === undefined) return { missing: "bochs is not installed" };
@@ -221,6 +245,7 @@ const V86: Engine = {
   name: "v86",
   title: "v86 (i686)",
   target: "i686",
+  hasDisk: false,
   find: () => {
     const folder = process.env[V86_VARIABLE];
     if (folder === undefined) return { missing: `${V86_VARIABLE} does not say where v86 is` };

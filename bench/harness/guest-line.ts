@@ -22,6 +22,7 @@ export class GuestLine {
   readonly #input: Writable;
   readonly #lines: TimedLine[] = [];
   #partial = "";
+  #lastNs = 0n;
   #complaints = "";
   #exit: string | undefined;
   #wake: () => void = () => {};
@@ -42,6 +43,7 @@ export class GuestLine {
 
   #take(text: string): void {
     const atNs = process.hrtime.bigint();
+    this.#lastNs = atNs;
     const parts = (this.#partial + text).split("\n");
     this.#partial = parts.pop() ?? "";
     for (const part of parts) this.#lines.push({ text: part.replace(/\r$/, ""), atNs });
@@ -53,14 +55,34 @@ export class GuestLine {
   }
 
   /** The next line that the pattern matches. Throws when the engine ends, or says nothing in time. */
-  async expect(pattern: RegExp, timeoutMs: number): Promise<TimedLine> {
-    const deadline = performance.now() + timeoutMs;
+  expect(pattern: RegExp, timeoutMs: number): Promise<TimedLine> {
+    return this.#await(() => this.#nextLine(pattern), timeoutMs);
+  }
+
+  /** As {@link expect}, or a line that is not over, such as a prompt. */
+  expectText(pattern: RegExp, timeoutMs: number): Promise<TimedLine> {
+    return this.#await(() => this.#nextLine(pattern) ?? this.#prompt(pattern), timeoutMs);
+  }
+
+  #nextLine(pattern: RegExp): TimedLine | undefined {
     for (;;) {
       const line = this.#lines.shift();
-      if (line !== undefined) {
-        if (pattern.test(line.text)) return line;
-        continue;
-      }
+      if (line === undefined || pattern.test(line.text)) return line;
+    }
+  }
+
+  #prompt(pattern: RegExp): TimedLine | undefined {
+    if (!pattern.test(this.#partial)) return undefined;
+    const text = this.#partial;
+    this.#partial = "";
+    return { text, atNs: this.#lastNs };
+  }
+
+  async #await(look: () => TimedLine | undefined, timeoutMs: number): Promise<TimedLine> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
       if (this.#exit !== undefined) throw new Error(this.#exit);
       const left = deadline - performance.now();
       if (left <= 0) throw new Error(`no answer within ${timeoutMs / 1000} s`);
@@ -87,6 +109,16 @@ export class GuestLine {
         return Number(running);
       });
       return times.reduce((sum, time) => sum + time, 0);
+    } catch {
+      return Number.NaN;
+    }
+  }
+
+  /** Largest resident size of its process so far; NaN where the host does not say. */
+  peakBytes(): number {
+    try {
+      const status = fs.readFileSync(`/proc/${this.#process.pid}/status`, "utf8");
+      return 1024 * Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]);
     } catch {
       return Number.NaN;
     }

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { BOOTS, canBoot, measureBoot } from "./boots.ts";
 import { formatComparison, parseResults } from "./compare.ts";
 import { ENGINES, type Engine, type Places } from "./engines.ts";
 import { describeHost } from "./machine.ts";
@@ -51,7 +52,8 @@ async function bench(options: Options, places: Places): Promise<number> {
     console.log(formatReport(results));
     return 0;
   }
-  await measureAll(options, places, results);
+  await measurePrograms(options, places, results);
+  await measureBoots(options, places, results);
   console.log(formatReport(results));
   if (options.compare !== undefined) {
     console.log(`\n${formatComparison(readResults(options.compare), results)}`);
@@ -82,7 +84,12 @@ function describeRun(options: Options, places: Places): Results {
     engines,
     missing,
     programs: {},
+    boots: {},
   };
+}
+
+function chosen(results: Results): Engine[] {
+  return ENGINES.filter(({ name }) => results.engines.some((each) => each.name === name));
 }
 
 /** The i686 guests are for v86's sake: they run where it is, or when named. */
@@ -102,7 +109,7 @@ function commitOf(root: string): string {
   }
 }
 
-async function measureAll(options: Options, places: Places, results: Results): Promise<void> {
+async function measurePrograms(options: Options, places: Places, results: Results): Promise<void> {
   const answers = JSON.parse(
     fs.readFileSync(path.join(places.root, "bench/images/answers.json"), "utf8"),
   ) as Answers;
@@ -112,9 +119,7 @@ async function measureAll(options: Options, places: Places, results: Results): P
     timeoutMs: TIMEOUT_MS,
     time: options.time,
   };
-  const runners = ENGINES.filter(({ name }) =>
-    results.engines.some((each) => each.name === name),
-  ).map((engine) => new Runner(engine, places, answers, measure));
+  const runners = chosen(results).map((engine) => new Runner(engine, places, answers, measure));
   try {
     for (const program of selectPrograms(options.only)) {
       const measured: Map<string, Measurement> = await measureProgram(program, runners, measure);
@@ -127,6 +132,25 @@ async function measureAll(options: Options, places: Places, results: Results): P
   }
 }
 
+/** A boot takes its time: there are fewer rounds. */
+const BOOT_ROUNDS = 3;
+
+async function measureBoots(options: Options, places: Places, results: Results): Promise<void> {
+  const rounds = options.isQuick ? 1 : Math.min(options.rounds, BOOT_ROUNDS);
+  for (const boot of BOOTS) {
+    if (!isNamed(boot.name, options)) continue;
+    const why = boot.missing();
+    if (why === undefined) {
+      const engines = chosen(results).filter(canBoot);
+      results.boots[boot.name] = await measureBoot(boot, engines, places, rounds);
+    } else results.missing[boot.title] = why;
+  }
+}
+
+function isNamed(boot: string, { only }: Options): boolean {
+  return only === undefined || only.includes("boots") || only.includes(boot);
+}
+
 function readResults(file: string): Results {
   return parseResults(fs.readFileSync(file, "utf8"), file);
 }
@@ -135,8 +159,8 @@ function writeJson(file: string, results: Results): void {
   fs.writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-function hasOwnFailure({ programs }: Results): boolean {
-  return Object.values(programs).some((byEngine) =>
+function hasOwnFailure({ programs, boots }: Results): boolean {
+  return Object.values({ ...programs, ...boots }).some((byEngine) =>
     Object.entries(byEngine).some(
       ([engine, { kind }]) => kind === "failed" && /^(interpreter|translator)/.test(engine),
     ),

@@ -48,7 +48,9 @@ export class Runner {
     this.#options = options;
   }
 
+  /** Can run it. */
   has(program: string): boolean {
+    if (program.startsWith("disk-") && !this.engine.hasDisk) return false;
     return this.#answers[this.engine.target][program] !== undefined;
   }
 

@@ -9,7 +9,7 @@ export const USAGE = `usage: npm run bench -- [--quick] [--only=NAME,...] [--eng
 Runs the same programs on tshyve's engines and on peers, in turns, and compares.
 
   --quick    short rounds, three of them
-  --only     programs or groups: micro, dispersed, programs, boots, disk
+  --only     programs, boots, or groups: micro, dispersed, programs, disk, boots
   --engine   interpreter, translator, qemu, bochs; interpreter-i686, translator-i686, qemu-i686, v86
   --rounds   measured runs of each program on each engine (7)
   --json     write everything that was measured

@@ -13,7 +13,14 @@ const ROW = 18;
 const TOP = 58;
 const LOWEST = 0.001;
 const HIGHEST = 10;
-const COLOURS = ["#9aa5b1", "#1769c7", "#c0392b", "#8e6bbf", "#2a9d5c", "#d98e04"];
+/** By what an engine is called, without its target. */
+const COLOURS: Readonly<Record<string, string>> = {
+  interpreter: "#9aa5b1",
+  translator: "#2a9d5c",
+  qemu: "#1769c7",
+  bochs: "#c0392b",
+  v86: "#d98e04",
+};
 
 interface Row {
   readonly label: string;
@@ -63,14 +70,14 @@ function rowsOf(results: Results): Row[] {
   });
 }
 
-function colourOf(index: number): string {
-  return COLOURS[index % COLOURS.length]!;
+function colourOf({ name }: EngineResult): string {
+  return COLOURS[name.replace(/-i686$/, "")] ?? "#444";
 }
 
 function legend(engines: readonly EngineResult[]): string[] {
-  return engines.map(({ title }, i) => {
+  return engines.map((engine, i) => {
     const x = LEFT + i * 150;
-    return `<circle cx="${x}" cy="38" r="5" fill="${colourOf(i)}"/><text x="${x + 10}" y="42">${escapeXml(title)}</text>`;
+    return `<circle cx="${x}" cy="38" r="5" fill="${colourOf(engine)}"/><text x="${x + 10}" y="42">${escapeXml(engine.title)}</text>`;
   });
 }
 
@@ -93,14 +100,14 @@ function drawRow(row: Row, y: number, engines: readonly EngineResult[]): string[
     `<line x1="${LEFT}" y1="${middle}" x2="${WIDTH - RIGHT}" y2="${middle}" stroke="#f0f0f0"/>`,
     `<text x="${LEFT - 12}" y="${middle + 4}" text-anchor="end"${row.isMean ? ' font-weight="bold"' : ""}>${escapeXml(row.label)}</text>`,
   ];
-  engines.forEach((engine, i) => {
+  for (const engine of engines) {
     const speed = row.speedOf(engine);
-    if (Number.isNaN(speed)) return;
+    if (Number.isNaN(speed)) continue;
     const radius = row.isMean ? 6 : 4;
     lines.push(
-      `<circle cx="${place(speed).toFixed(1)}" cy="${middle}" r="${radius}" fill="${colourOf(i)}"><title>${escapeXml(engine.title)}: ${speed.toPrecision(2)}</title></circle>`,
+      `<circle cx="${place(speed).toFixed(1)}" cy="${middle}" r="${radius}" fill="${colourOf(engine)}"><title>${escapeXml(engine.title)}: ${speed.toPrecision(2)}</title></circle>`,
     );
-  });
+  }
   return lines;
 }
 

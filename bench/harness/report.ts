@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Results as a table in text: how fast each engine is, QEMU TCG being 1, with the reference's own times.
+import { BOOTS } from "./boots.ts";
 import { REFERENCE } from "./engines.ts";
 import { hostText } from "./machine.ts";
 import {
@@ -10,6 +11,7 @@ import {
   relativeSpeed,
   unitNs,
 } from "./results.ts";
+import { median } from "./statistics.ts";
 import { GROUPS } from "./suite.ts";
 
 const COLUMN = 13;
@@ -33,6 +35,7 @@ export function formatReport(results: Results): string {
     const engines = results.engines.filter((engine) => engine.target === target);
     if (engines.length > 0) lines.push(...table(results, engines), "");
   }
+  lines.push(...boots(results));
   for (const { title, version } of results.engines) lines.push(`${title}: ${version}`);
   for (const [title, why] of Object.entries(results.missing))
     lines.push(`${title}: not run, ${why}`);
@@ -79,8 +82,30 @@ function row(cells: readonly string[]): string {
   ).trimEnd();
 }
 
+/** Seconds; in brackets how long it takes where QEMU takes 1. */
+function boots(results: Results): string[] {
+  return BOOTS.flatMap(({ name, title }) => {
+    const byEngine = results.boots[name];
+    if (byEngine === undefined) return [];
+    const reference = byEngine[REFERENCE["x86-64"]];
+    const lines = Object.entries(byEngine).flatMap(([engine, measurement]) => {
+      if (measurement.kind === "failed") return [];
+      const figure = (kind: "totalNs" | "kernelNs" | "cpuNs") => {
+        const ns = median(measurement[kind]);
+        const ratio = reference?.kind === "measured" ? ns / median(reference[kind]) : Number.NaN;
+        return `${formatDuration(ns)} (${formatSpeed(ratio)})`;
+      };
+      const peak = Math.round(median(measurement.peakBytes) / 2 ** 20);
+      return [
+        `  ${engine.padEnd(14)}${figure("totalNs")}, the kernel ${figure("kernelNs")}; processor ${figure("cpuNs")}; ${peak} MiB`,
+      ];
+    });
+    return [`${title}; time, QEMU TCG = 1`, ...lines, ""];
+  });
+}
+
 function failures(results: Results): string[] {
-  return Object.entries(results.programs).flatMap(([program, byEngine]) =>
+  return Object.entries({ ...results.programs, ...results.boots }).flatMap(([program, byEngine]) =>
     Object.entries(byEngine).flatMap(([engine, measurement]) =>
       measurement.kind === "failed"
         ? [`failed: ${program} on ${engine}: ${measurement.reason}`]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a run of the bench found, as it goes to JSON, and the figures worked out from it.
+import type { BootMeasurement } from "./boots.ts";
 import { REFERENCE, type Target } from "./engines.ts";
 import type { HostDescription } from "./machine.ts";
 import type { Measurement, TimeKind } from "./measure.ts";
@@ -21,9 +22,11 @@ export interface Results {
   readonly time: TimeKind;
   readonly engines: readonly EngineResult[];
   /** Peers that were asked for and are not there, and why. */
-  readonly missing: Readonly<Record<string, string>>;
+  readonly missing: Record<string, string>;
   /** By program, then engine. */
   readonly programs: Record<string, Record<string, Measurement>>;
+  /** By boot, then engine. */
+  readonly boots: Record<string, Record<string, BootMeasurement>>;
 }
 
 /** Median nanoseconds of a unit; NaN if it was not measured. */

@@ -34,6 +34,10 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     title: "Programs",
     programs: ["lz", "sha256", "sieve", "matmul", "nbody", "bytecode", "sort", "compile"],
   },
+  disk: {
+    title: "Disk",
+    programs: ["disk-read", "disk-write", "disk-random-read", "disk-random-write"],
+  },
 };
 
 /** What `--only` names: programs and groups, in the suite's order. Undefined: everything. */

@@ -15,6 +15,10 @@ const struct program programs[] = {
 #ifdef __x86_64__
     {"mmio", IN_KERNEL, NULL, mmio_run},
 #endif
+    {"disk-read", IN_KERNEL, disk_prepare, disk_read_run},
+    {"disk-write", IN_KERNEL, disk_prepare, disk_write_run},
+    {"disk-random-read", IN_KERNEL, disk_prepare, disk_random_read_run},
+    {"disk-random-write", IN_KERNEL, disk_prepare, disk_random_write_run},
 };
 const unsigned program_count = sizeof programs / sizeof *programs;
 
@@ -101,7 +105,7 @@ void trap(struct frame *frame) {
         out8(0x20, 0x20);
     } else if (frame->vector == 14 && read_cr2() - DEMAND_BASE < DEMAND_BYTES) {
         page_fault(read_cr2());
-    } else if (frame->vector != TIMER_VECTOR + 7) {
+    } else if (!disk_interrupt(frame->vector) && frame->vector != TIMER_VECTOR + 7) {
         panic(frame);
     }
 }
@@ -115,7 +119,9 @@ static uint32_t prepare_current(void) {
 
 void prepare(const struct program *program) {
     current = program;
-    if (program->prepare != NULL) enter_user(prepare_current);
+    if (program->prepare == NULL) return;
+    if (program->mode == IN_USER_MODE) enter_user(prepare_current);
+    else program->prepare();
 }
 
 uint32_t run_once(const struct program *program) {

@@ -50,6 +50,14 @@ extern word root_table[4096 / sizeof(word)];
 
 uint32_t release_demand_pages(word unused);
 
+/** True if the interrupt was the disk's. */
+int disk_interrupt(word vector);
+void disk_prepare(void);
+uint32_t disk_read_run(void);
+uint32_t disk_write_run(void);
+uint32_t disk_random_read_run(void);
+uint32_t disk_random_write_run(void);
+
 uint32_t syscall_run(void);
 uint32_t page_fault_run(void);
 uint32_t context_switch_run(void);

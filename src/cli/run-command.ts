@@ -31,7 +31,7 @@ Loads a guest, runs it, watches its console, and says how it went. Nothing is le
   --guest teach       the guest that comes with tshyve
   --expect pattern    text, or an expression between slashes, that has to be printed; several in this order
   --fail pattern      must not be printed
-  --timeout time      guest time: 90s, 500ms, 2m; idle time passes at once
+  --timeout time      guest time: 90s, 500ms, 2m (default 10m unless somebody can type)
   --wall-timeout time real time
   --max-instructions  how many the guest may retire
   --script file       lines of: expect pattern, send text, type line, sleep time, timeout time, fail pattern
@@ -43,7 +43,8 @@ Loads a guest, runs it, watches its console, and says how it went. Nothing is le
   --allow-panic       a kernel's panic does not end the run
   -- command          typed at the guest's first prompt; for Linux, what init is started with
 
-Without --script, what is typed here goes to the guest; Ctrl-] ends the run.
+Without --script and command, what is typed here goes to the guest; Ctrl-] ends the run. While there is somebody
+who can type, an idle guest's time goes as ours does.
 
 Status: 0 all that was expected was printed (without --expect: powered off), 2 --fail was printed, 4 error,
 6 panic, 8 the guest ended too early, 10 --timeout, 12 --wall-timeout, 14 --max-instructions, 16 triple fault,
@@ -104,7 +105,8 @@ class Session {
               () => watch.decide(verdict("wall-timeout", `${wallTimeout} of real time are over`)),
               durationNs(wallTimeout) / 1e6,
             );
-      const stop = script === undefined ? this.#connectInput(watch) : () => {};
+      const isTyped = script === undefined && this.#request.command.length === 0;
+      const stop = isTyped ? this.#connectInput(watch) : () => {};
       try {
         const report = await watch.run();
         this.#finish(vmm, report, files);
@@ -136,8 +138,7 @@ class Session {
     const { log } = this.#traces;
     if (log !== undefined) this.#log = openLog(log);
     try {
-      await vmm.load(load);
-      await this.#output(new TextEncoder().encode(vmm.console.text));
+      await vmm.load(load, { output: (bytes) => this.#output(bytes) });
       return await use(vmm, files);
     } finally {
       if (this.#log !== undefined) fs.closeSync(this.#log);

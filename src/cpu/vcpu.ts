@@ -41,12 +41,14 @@ export type EngineName = "interpreter" | "translator" | "auto";
 
 export interface EngineOptions {
   readonly engine: EngineName;
-  /** How often `auto` interprets a block before it translates it; absent: a good number. */
-  readonly threshold?: number;
+  /** How often a block is interpreted before it is translated; 0: never, for tests. */
+  readonly threshold?: number | undefined;
 }
 
 const INTERPRETER: EngineOptions = { engine: "interpreter" };
-const AUTO_THRESHOLD = 128;
+
+/** Where translating a block costs less than interpreting it on; and where one is worth a look at all. */
+const THRESHOLDS = { auto: 128, translator: 8 } as const;
 
 function translationFor(
   { engine, threshold }: EngineOptions,
@@ -54,8 +56,7 @@ function translationFor(
   interpreter: Interpreter,
 ): TranslationEngine | undefined {
   if (engine === "interpreter") return undefined;
-  const entries = engine === "translator" ? 0 : (threshold ?? AUTO_THRESHOLD);
-  return new TranslationEngine(cpu, interpreter, entries);
+  return new TranslationEngine(cpu, interpreter, threshold ?? THRESHOLDS[engine]);
 }
 
 export class Vcpu {

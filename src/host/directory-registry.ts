@@ -3,10 +3,13 @@
 //
 //   <dir>/NAME/vm.json       the record; replaced by renaming, so it is always whole
 //   <dir>/NAME/memory.N      memory and vCPU state of generation N, which vm.json names
-//   <dir>/NAME/runner.json   who runs it; made exclusively
+//   <dir>/NAME/runner.N      who runs it: runner-marks.ts
 //   <dir>/NAME/control.sock  where the runner listens
+//   <dir>/.new-PID-N         an entry that PID is making
+//   <dir>/.gone-PID-N        an entry that PID is removing
 //
-// There is no daemon. A runner that died is known by its process id and start time.
+// There is no daemon. A runner that died is known by its process id and start time. Whatever is killed at whatever
+// moment, an entry is whole: files that nobody names any more are swept away by who comes next.
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -25,7 +28,8 @@ import type { VmRemains } from "../vmm/remains.ts";
 import type { SuspendHow } from "../vmm/suspend.ts";
 import { hostError } from "./host-error.ts";
 import { readMemoryFile, writeMemoryFile } from "./memory-file.ts";
-import { isAlive, type ProcessIdentity, processIdentity } from "./process-identity.ts";
+import { isAlive } from "./process-identity.ts";
+import { RunnerMarks } from "./runner-marks.ts";
 
 /** vm.json. */
 interface Stored {
@@ -37,9 +41,20 @@ interface Stored {
   readonly config: Record<string, string>;
   readonly symbols?: { readonly start: number; readonly end: number };
   readonly remains?: VmRemains;
+  /** Number of the runner's mark under which this was written: crashes up to it are history. */
+  readonly mark: number;
 }
 
-const EMPTY: Stored = { version: 1, stage: "empty", generation: 0, memoryBytes: 0, config: {} };
+const EMPTY: Stored = {
+  version: 1,
+  stage: "empty",
+  generation: 0,
+  memoryBytes: 0,
+  config: {},
+  mark: 0,
+};
+/** What is left of entries that are being made or removed. */
+const LEFTOVER = /^\.(?:new|gone)-(\d+)-/;
 
 /** Where /dev/vmm lives unless told otherwise. */
 export function defaultVmmDirectory(env: NodeJS.ProcessEnv = process.env): string {
@@ -64,6 +79,7 @@ export class DirectoryRegistry implements Registry {
   unload(): void {
     if (!this.isLoaded()) return;
     refuseUnload(this.list());
+    this.#sweep();
     attempt(`remove ${this.directory}`, () => fs.rmdirSync(this.directory));
   }
 
@@ -86,33 +102,45 @@ export class DirectoryRegistry implements Registry {
   create(name: string): void {
     checkVmName(name);
     this.load();
+    this.#sweep();
     // The entry is complete before it has its name, and a name is taken by exactly one rename.
-    const draft = attempt(`write to ${this.directory}`, () =>
-      fs.mkdtempSync(path.join(this.directory, ".new-")),
-    );
+    const draft = this.#scratch("new");
     try {
+      fs.mkdirSync(draft, { mode: 0o700 });
       fs.writeFileSync(path.join(draft, "vm.json"), JSON.stringify(EMPTY), { mode: 0o600 });
       fs.renameSync(draft, path.join(this.directory, name));
     } catch (cause) {
       fs.rmSync(draft, { recursive: true, force: true });
       const code = (cause as NodeJS.ErrnoException).code;
-      if (code === "ENOTEMPTY" || code === "EEXIST" || code === "EPERM") {
+      if (code === "ENOTEMPTY" || code === "EEXIST") {
         throw new VmmError("ERR_VM_EXISTS", `VM ${name} exists already`);
       }
       throw hostError(`create VM ${name}`, cause);
     }
   }
 
+  /** Removes what processes that are no more have left behind. */
+  #sweep(): void {
+    for (const name of attempt(`read ${this.directory}`, () => fs.readdirSync(this.directory))) {
+      const pid = Number(LEFTOVER.exec(name)?.[1] ?? Number.NaN);
+      if (Number.isNaN(pid) || isAlive({ pid, started: "" })) continue;
+      fs.rmSync(path.join(this.directory, name), { recursive: true, force: true });
+    }
+  }
+
+  #scratch(purpose: "new" | "gone"): string {
+    return path.join(this.directory, `.${purpose}-${process.pid}-${++scratches}`);
+  }
+
   read(name: string): VmRecord {
     const stored = this.#stored(name);
-    const runner = this.#runner(name);
-    const isRunning = runner !== undefined && isAlive(runner);
+    const { pid, crashedAt } = this.#marks(name).read();
     return {
       name,
-      stage: runner !== undefined && !isRunning ? "crashed" : stored.stage,
+      stage: crashedAt > stored.mark ? "crashed" : stored.stage,
       memoryBytes: stored.memoryBytes,
       suspended: stored.suspended,
-      runner: isRunning ? runner.pid : undefined,
+      runner: pid,
       config: stored.config,
       symbols: stored.symbols,
       remains: stored.remains,
@@ -120,77 +148,77 @@ export class DirectoryRegistry implements Registry {
   }
 
   readImage(name: string): GuestMemory {
-    const { generation, memoryBytes } = this.#stored(name);
-    if (memoryBytes === 0) {
-      throw new VmmError("ERR_VM_STATE", `VM ${name} has no memory yet: run bhyveload first`);
+    for (;;) {
+      const { generation, memoryBytes } = this.#stored(name);
+      if (memoryBytes === 0) {
+        throw new VmmError("ERR_VM_STATE", `VM ${name} has no memory yet: run bhyveload first`);
+      }
+      try {
+        return readMemoryFile(this.#path(name, `memory.${generation}`), memoryBytes);
+      } catch (error) {
+        // A writer may have replaced it since.
+        if (this.#stored(name).generation === generation) throw error;
+      }
     }
-    return readMemoryFile(this.#path(name, `memory.${generation}`), memoryBytes);
   }
 
   write(name: string, { memory, record }: VmImage): void {
     const old = this.#stored(name);
     const generation = old.generation + 1;
-    writeMemoryFile(this.#path(name, `memory.${generation}`), memory);
+    const file = this.#path(name, `memory.${generation}`);
+    try {
+      writeMemoryFile(file, memory);
+    } catch (error) {
+      fs.rmSync(file, { force: true });
+      throw error;
+    }
     this.#store(name, {
       version: 1,
       stage: record.stage,
       generation,
+      mark: this.#marks(name).read().number,
       memoryBytes: record.memoryBytes,
       ...(record.suspended === undefined ? {} : { suspended: record.suspended }),
       config: { ...record.config },
       ...(record.symbols === undefined ? {} : { symbols: record.symbols }),
       ...(record.remains === undefined ? {} : { remains: record.remains }),
     });
-    fs.rmSync(this.#path(name, `memory.${old.generation}`), { force: true });
+    this.#removeOldMemory(name, generation);
+  }
+
+  /** Also what a writer that was killed has left. */
+  #removeOldMemory(name: string, generation: number): void {
+    for (const file of fs.readdirSync(path.join(this.directory, name))) {
+      if (!file.startsWith("memory.") || file === `memory.${generation}`) continue;
+      fs.rmSync(this.#path(name, file), { force: true });
+    }
   }
 
   acquire(name: string): Lease {
-    this.#stored(name);
-    const file = this.#path(name, "runner.json");
-    const identity = JSON.stringify(processIdentity());
-    for (;;) {
-      try {
-        fs.writeFileSync(file, identity, { flag: "wx", mode: 0o600 });
-        return { release: () => fs.rmSync(file, { force: true }) };
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== "EEXIST") {
-          throw hostError(`take VM ${name}`, cause);
-        }
-      }
-      const runner = this.#runner(name);
-      if (runner !== undefined && isAlive(runner)) {
-        throw new VmmError("ERR_VM_BUSY", `VM ${name} is busy: process ${runner.pid} runs it`);
-      }
-      this.#evict(file);
-    }
-  }
-
-  /** Takes a dead runner's mark away. Of several that try, one gets it; the others find it gone. */
-  #evict(file: string): void {
-    const aside = `${file}.${process.pid}`;
-    try {
-      fs.renameSync(file, aside);
-      fs.rmSync(aside, { force: true });
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== "ENOENT")
-        throw hostError(`remove ${file}`, cause);
-    }
+    this.#require(name);
+    return this.#marks(name).acquire(name);
   }
 
   destroy(name: string): void {
-    const { runner } = this.read(name);
-    if (runner !== undefined) {
+    this.#require(name);
+    const { pid } = this.#marks(name).read();
+    if (pid !== undefined) {
       throw new VmmError(
         "ERR_VM_BUSY",
-        `VM ${name} is busy: process ${runner} runs it (bhyvectl --force-poweroff ends it)`,
+        `VM ${name} is busy: process ${pid} runs it (bhyvectl --force-poweroff ends it)`,
       );
     }
+    // Nobody shall begin to run it meanwhile.
+    const lease = this.acquire(name);
     // The name is free at once; what is below it goes afterwards.
-    const grave = path.join(this.directory, `.destroyed-${process.pid}-${Date.now()}`);
-    attempt(`destroy VM ${name}`, () => {
+    const grave = this.#scratch("gone");
+    try {
       fs.renameSync(path.join(this.directory, name), grave);
       fs.rmSync(grave, { recursive: true, force: true });
-    });
+    } catch (cause) {
+      lease.release();
+      throw hostError(`destroy VM ${name}`, cause);
+    }
   }
 
   /** Where the VM's runner listens. */
@@ -202,15 +230,20 @@ export class DirectoryRegistry implements Registry {
     return path.join(this.directory, name, file);
   }
 
+  #require(name: string): void {
+    if (this.exists(name)) return;
+    throw new VmmError("ERR_VM_NOT_FOUND", `VM ${name} does not exist`);
+  }
+
   #stored(name: string): Stored {
-    checkVmName(name);
+    this.#require(name);
+    const file = this.#path(name, "vm.json");
     try {
-      return JSON.parse(fs.readFileSync(this.#path(name, "vm.json"), "utf8")) as Stored;
+      return JSON.parse(fs.readFileSync(file, "utf8")) as Stored;
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
-        throw new VmmError("ERR_VM_NOT_FOUND", `VM ${name} does not exist`);
-      }
-      throw hostError(`read VM ${name}`, cause);
+      if (!(cause instanceof SyntaxError)) throw hostError(`read VM ${name}`, cause);
+      const sentence = `${file} is damaged: destroy the VM and load it again`;
+      throw new VmmError("ERR_BAD_IMAGE", sentence, { cause });
     }
   }
 
@@ -225,17 +258,24 @@ export class DirectoryRegistry implements Registry {
         fs.closeSync(fd);
       }
       fs.renameSync(`${file}.new`, file);
+      syncDirectory(path.dirname(file));
     });
   }
 
-  #runner(name: string): ProcessIdentity | undefined {
-    try {
-      return JSON.parse(
-        fs.readFileSync(this.#path(name, "runner.json"), "utf8"),
-      ) as ProcessIdentity;
-    } catch {
-      return undefined;
-    }
+  #marks(name: string): RunnerMarks {
+    return new RunnerMarks(path.join(this.directory, name));
+  }
+}
+
+let scratches = 0;
+
+/** Waits until the names in a directory are on the disk. */
+function syncDirectory(directory: string): void {
+  const fd = fs.openSync(directory, "r");
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
-import { VmmError } from "../base/errors.ts";
+import { VmmError, type VmmErrorCode } from "../base/errors.ts";
 
 /** Reasons to say that there is no such file, and not that the host failed. */
 const MISSING: readonly string[] = ["ENOENT", "ENOTDIR", "ENAMETOOLONG"];
+
+const FULL: readonly string[] = ["ENOSPC", "EDQUOT", "EFBIG"];
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
@@ -14,14 +16,23 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: "too many symbolic links",
   EMFILE: "too many files are open",
   EIO: "the host's device failed",
+  ENOSPC: "the host's disk is full",
+  EDQUOT: "the quota on the host's disk is used up",
+  EFBIG: "the file would become larger than it may",
+  EROFS: "the host's filesystem is read-only",
 };
 
 /**
  * What Node throws for a file, as one sentence: `cannot <action>: <reason>`. ERR_NOT_FOUND where there is
- * no such file, ERR_IO else.
+ * no such file, ERR_NO_SPACE where there is no room, ERR_IO else.
  */
 export function hostError(action: string, cause: unknown): VmmError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
   const sentence = `cannot ${action}: ${REASONS[code] ?? message}`;
-  return new VmmError(MISSING.includes(code) ? "ERR_NOT_FOUND" : "ERR_IO", sentence, { cause });
+  return new VmmError(errorCode(code), sentence, { cause });
+}
+
+function errorCode(code: string): VmmErrorCode {
+  if (MISSING.includes(code)) return "ERR_NOT_FOUND";
+  return FULL.includes(code) ? "ERR_NO_SPACE" : "ERR_IO";
 }

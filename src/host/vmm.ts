@@ -10,6 +10,7 @@ import type { Vcpu } from "../cpu/vcpu.ts";
 import type { SymbolTable } from "../loader/symbols.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
 import { backtraceLines } from "../vmm/backtrace.ts";
+import { VirtualClock } from "../vmm/clock.ts";
 import type { Config } from "../vmm/config.ts";
 import { consoleLoader } from "../vmm/console/console-loader.ts";
 import { GuestConsole } from "../vmm/console/guest-console.ts";
@@ -67,6 +68,8 @@ export type LoadRequest =
       readonly hostDirectory?: string;
       /** For the loader's and the kernel's environment. */
       readonly variables?: Readonly<Record<string, string>>;
+      /** At a prompt of its own the loader waits for what is sent. Otherwise it takes what was sent before, and quits. */
+      readonly isInteractive?: boolean;
     }
   | {
       readonly kind: "linux";
@@ -125,6 +128,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
       idle: () => void this.emit("idle"),
     });
     this.#console.onOutput = (byte) => void this.#output.push(byte);
+    this.#console.onPrinted = () => void this.#turned();
     this.#console.onInput = (bytes) => this.#typed(bytes);
   }
 
@@ -175,8 +179,9 @@ export class Vmm extends Emitter implements AsyncDisposable {
    * FreeBSD's loader says goes to the console. Throws ERR_VM_STATE while the VM runs, or if the loader was left
    * without a kernel, and what is wrong with the files.
    */
-  async load(request: LoadRequest): Promise<void> {
+  async load(request: LoadRequest, { output }: Pick<RunOptions, "output"> = {}): Promise<void> {
     this.#requireAtRest("loaded");
+    this.#sink = output;
     this.#letGo();
     this.#machine = this.#restVcpu = undefined;
     this.#console.begin();
@@ -189,8 +194,15 @@ export class Vmm extends Emitter implements AsyncDisposable {
       this.#save("loaded");
       this.#setState("loaded");
     } finally {
+      this.#sink = undefined;
       lease.release();
     }
+  }
+
+  #nextInput(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#inputArrived = resolve;
+    });
   }
 
   async #loadInto(memory: GuestMemory, request: LoadRequest): Promise<KernelSymbols> {
@@ -198,16 +210,11 @@ export class Vmm extends Emitter implements AsyncDisposable {
       return loadLinuxKernel(memory, { commandLine: "console=ttyS0", ...request });
     }
     const { disks = this.#options.disks ?? [], hostDirectory, variables = {} } = request;
+    const { isInteractive = false } = request;
     const left = await loadFreeBsd(memory, {
       devices: openLoaderDevices({ disks, hostDirectory }),
       variables: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
-      console: consoleLoader(
-        this.#console,
-        () =>
-          new Promise((resolve) => {
-            this.#inputArrived = resolve;
-          }),
-      ),
+      console: consoleLoader(this.#console, isInteractive ? () => this.#nextInput() : undefined),
     });
     if (left.kind === "booted") {
       return { table: undefined, block: left.symbols };
@@ -247,6 +254,16 @@ export class Vmm extends Emitter implements AsyncDisposable {
   /** Ends a run soon; `run` resolves with `paused`, and the VM can go on. */
   pause(): void {
     this.#driver.pause();
+  }
+
+  /**
+   * Whether an idle guest on the virtual clock waits in real time, as for somebody who types; otherwise it comes to
+   * its next timer at once.
+   */
+  paceIdle(isPaced: boolean): void {
+    const { clock } = this.#requireMachine("any");
+    if (clock instanceof VirtualClock) clock.isPaced = isPaced;
+    this.#driver.stir();
   }
 
   /** Presses the ACPI power button: a guest that listens shuts itself down. */

@@ -28,8 +28,13 @@ const WASM_PAGE = 64 * KIB;
 /** Told when a page that holds decoded code is written from outside the vCPU: DMA, a debugger. */
 export type CodeWriteListener = (gpa: number, length: number) => void;
 
+/** A shared `WebAssembly.Memory`, by what all its readers need. Its own type is a browser's, or a stand-in of ours. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+}
+
 export class GuestMemory {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: SharedMemory;
   /** The whole machine: index with {@link offsetOf}, not with a guest-physical address. */
   readonly bytes: Uint8Array;
   readonly view: DataView;

@@ -191,7 +191,10 @@ export class LinearMemory {
 
   /** 32 bytes, likewise. */
   load256(lo: number, hi: number, at: number): void {
-    if ((((lo + 31) ^ lo) & -4096) !== 0) this.#probeVector(lo, hi, 32, ACCESS_READ);
+    if ((((lo + 31) ^ lo) & -4096) !== 0) {
+      this.checkAlignment(lo, hi, 8);
+      this.#probe(lo, hi, 32, ACCESS_READ);
+    }
     const nextLo = (lo + 16) | 0;
     this.load128(lo, hi, at);
     this.load128(nextLo, this.#carry(lo, hi, nextLo), at + 4);
@@ -258,7 +261,10 @@ export class LinearMemory {
 
   /** 32 bytes, likewise. */
   store256(lo: number, hi: number, at: number): void {
-    if ((((lo + 31) ^ lo) & -4096) !== 0) this.#probeVector(lo, hi, 32, ACCESS_WRITE);
+    if ((((lo + 31) ^ lo) & -4096) !== 0) {
+      this.checkAlignment(lo, hi, 8);
+      this.#probe(lo, hi, 32, ACCESS_WRITE);
+    }
     const nextLo = (lo + 16) | 0;
     this.store128(lo, hi, at);
     this.store128(nextLo, this.#carry(lo, hi, nextLo), at + 4);
@@ -472,16 +478,11 @@ export class LinearMemory {
     return low | 0;
   }
 
-  /** Where alignment is checked vector operands must lie on 8-byte boundaries: SDM 3A, interrupt 17. */
-  #probeVector(lo: number, hi: number, size: number, access: Access): void {
-    this.checkAlignment(lo, hi, 8);
-    this.#probe(lo, hi, size, access);
-  }
-
   #load128Slow(lo: number, hi: number, at: number): void {
     const state = this.#state;
     const nextLo = (lo + 8) | 0;
-    this.#probeVector(lo, hi, 16, ACCESS_READ);
+    this.checkAlignment(lo, hi, 8);
+    this.#probe(lo, hi, 16, ACCESS_READ);
     const low = this.load64(lo, hi);
     const lowHi = state[HI]!;
     state[at + 2] = this.load64(nextLo, this.#carry(lo, hi, nextLo));
@@ -493,7 +494,8 @@ export class LinearMemory {
   #store128Slow(lo: number, hi: number, at: number): void {
     const state = this.#state;
     const nextLo = (lo + 8) | 0;
-    this.#probeVector(lo, hi, 16, ACCESS_WRITE);
+    this.checkAlignment(lo, hi, 8);
+    this.#probe(lo, hi, 16, ACCESS_WRITE);
     this.store64(lo, hi, state[at]!, state[at + 1]!);
     this.store64(nextLo, this.#carry(lo, hi, nextLo), state[at + 2]!, state[at + 3]!);
   }

@@ -26,12 +26,19 @@ export interface VmClock extends TimerQueue {
 /** Instructions between looks at the host: its input, and a stop request. */
 const SLICE = 500_000;
 
+const NS_PER_MS = 1e6;
+
 export class VirtualClock extends TimerQueue implements VmClock {
   readonly kind = "virtual";
   readonly #retired: () => number;
   readonly #host: HostTime;
   /** Guest time that passed while nothing was executed. */
   #skippedNs = 0;
+  /**
+   * An idle guest waits in real time, as somebody may be about to type: the host sleeps, and says with
+   * {@link skip} for how long.
+   */
+  isPaced = false;
 
   /** `retired` counts the vCPU's instructions; `onChange` hears that the next deadline moved. */
   constructor(retired: () => number, host: HostTime, onChange: () => void) {
@@ -51,12 +58,21 @@ export class VirtualClock extends TimerQueue implements VmClock {
       this.#host.wait(Number.POSITIVE_INFINITY);
       return true;
     }
+    if (this.isPaced) {
+      this.#host.wait(Math.max(0, deadline - this.now()) / NS_PER_MS);
+      return true;
+    }
     this.#skippedNs = Math.max(this.#skippedNs, deadline - this.#retired());
     return true;
   }
+
+  /** Time passes for a guest that is asleep: `ns` of it, but none beyond the next timer. */
+  skip(ns: number): void {
+    const ahead = Math.max(0, this.nextDeadline() - this.now());
+    this.#skippedNs += Math.floor(Math.min(ns, ahead));
+  }
 }
 
-const NS_PER_MS = 1e6;
 /** Aim of a slice on the host clock: how late a timer may be noticed. */
 const SLICE_NS = 500_000;
 

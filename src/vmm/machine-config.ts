@@ -51,6 +51,8 @@ export interface MachineConfig {
   readonly diskLatencyNs: number;
   readonly cpuLevel: CpuLevel;
   readonly engine: Engine;
+  /** How often a block is interpreted before it is translated; undefined: as suits the engine. */
+  readonly translationThreshold: number | undefined;
 }
 
 /** 2012-12-01 00:00:00 UTC: the month bhyve's tools first looked as they do. */
@@ -82,6 +84,9 @@ export function machineConfig(config: Config): MachineConfig {
     diskLatencyNs: config.getInteger("disk.latency", 0),
     cpuLevel: oneOf(config, "cpu", CPU_LEVELS, "x86-64-v3"),
     engine: oneOf(config, "engine", ENGINES, "auto"),
+    translationThreshold: config.has("engine.threshold")
+      ? config.getInteger("engine.threshold", 0, 0)
+      : undefined,
   };
 }
 

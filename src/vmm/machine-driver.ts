@@ -6,11 +6,12 @@ import type { Timer } from "../base/clock.ts";
 import { VmmError } from "../base/errors.ts";
 import { pairToBigInt } from "../base/u64.ts";
 import { RIP } from "../cpu/state-layout.ts";
+import { VirtualClock } from "./clock.ts";
 import { type Duration, durationNs } from "./duration.ts";
 import type { Machine } from "./machine.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 
-const TURN_INSTRUCTIONS = 1_000_000;
+const TURN_INSTRUCTIONS = 250_000;
 /** An idle guest's clock may jump from timer to timer without an instruction retired. */
 const TURN_TRIPS = 20_000;
 /** What a host's timer can count. */
@@ -18,6 +19,8 @@ const LONGEST_NAP_MS = 0x7fff_ffff;
 
 /** The thread that the machine runs on, as seen from a turn. */
 export interface Thread {
+  /** Nanoseconds of a clock that never goes back. */
+  now(): number;
   /** Lets everything that is ready have its turn. */
   yield(): Promise<void>;
   /** Resolves when `wake` is called, or after `timeoutMs`, which may be Infinity. */
@@ -163,13 +166,20 @@ export class MachineDriver {
   }
 
   async #nap(machine: Machine, timeoutMs: number): Promise<void> {
-    const before = machine.clock.now();
+    const { clock, statistics } = machine;
+    const before = clock.now();
+    const began = this.#thread.now();
     if (timeoutMs >= LONGEST_NAP_MS) this.#events.idle();
     if (this.#isStirred || this.#isPaused) return;
     const { done, wake } = this.#thread.sleep(timeoutMs);
     this.#wake = wake;
     await done;
     this.#wake = () => {};
-    machine.statistics.idleNs += machine.clock.now() - before;
+    if (clock instanceof VirtualClock && clock.isPaced) {
+      const slept = this.#thread.now() - began;
+      // A host's timer may be early by a fraction of a millisecond.
+      clock.skip(this.#isStirred ? slept : Math.max(slept, timeoutMs * 1e6));
+    }
+    statistics.idleNs += clock.now() - before;
   }
 }

@@ -130,7 +130,7 @@ export class Machine {
         },
       },
       processorModel(this.config.cpuLevel),
-      { engine: this.config.engine },
+      { engine: this.config.engine, threshold: this.config.translationThreshold },
     );
   }
 

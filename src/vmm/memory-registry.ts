@@ -91,9 +91,11 @@ export class MemoryRegistry implements Registry {
       throw new VmmError("ERR_VM_BUSY", `VM ${name} is busy: this program runs it`);
     }
     entry.isRunning = true;
+    let isHeld = true;
     return {
       release: () => {
-        entry.isRunning = false;
+        if (isHeld) entry.isRunning = false;
+        isHeld = false;
       },
     };
   }

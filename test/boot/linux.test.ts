@@ -41,9 +41,9 @@ async function run(session: GuestSession, line: string): Promise<string> {
   return lines.slice(1, -1).join("\n");
 }
 
-describe.skipIf(GUESTS.length > 0)("Linux guests", () => {
-  it.skip("boot (skipped: TSHYVE_GUESTS names no directory of scripts/guests/prepare.mjs)", () => {});
-});
+if (GUESTS.length === 0) {
+  it.skip("Linux boots (skipped: TSHYVE_GUESTS names no directory of scripts/guests/prepare.mjs)", () => {});
+}
 
 describe.each(GUESTS)("%s", (guest) => {
   let undo: () => void = () => {};
@@ -98,17 +98,16 @@ describe.each(GUESTS)("%s", (guest) => {
     },
   );
 
-  it.skipIf(guest !== GUESTS[0])(
-    "boots the same way twice, to the instruction",
-    { timeout: 20 * MINUTES },
-    async () => {
-      const runs = [];
-      for (let i = 0; i < 2; i++) {
-        const session = boot(guest, "console=ttyS0");
-        await session.waitFor("Memory: ");
-        runs.push({ retired: session.retired, text: session.consoleText });
-      }
-      expect(runs[0]).toEqual(runs[1]);
-    },
-  );
+  // Once is enough: what could differ is ours, not the guest's.
+  if (guest !== GUESTS[0]) return;
+
+  it("boots the same way twice, to the instruction", { timeout: 20 * MINUTES }, async () => {
+    const runs = [];
+    for (let i = 0; i < 2; i++) {
+      const session = boot(guest, "console=ttyS0");
+      await session.waitFor("Memory: ");
+      runs.push({ retired: session.retired, text: session.consoleText });
+    }
+    expect(runs[0]).toEqual(runs[1]);
+  });
 });

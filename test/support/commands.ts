@@ -72,7 +72,7 @@ export class CommandRoom {
 
   constructor() {
     const outdir = join(this.directory, "dist");
-    execFileSync(process.execPath, [BUILD, "--no-types", `--outdir=${outdir}`]);
+    execFileSync(process.execPath, [BUILD, "--no-types", "--standalone", `--outdir=${outdir}`]);
     writeFileSync(join(outdir, "package.json"), '{ "type": "module" }');
   }
 

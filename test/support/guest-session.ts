@@ -169,7 +169,7 @@ export class GuestSession {
 export interface LinuxBoot {
   /** Paths on the host. */
   readonly kernel: string;
-  readonly initrd: string;
+  readonly initrd?: string;
   readonly commandLine: string;
   readonly memoryMib: number;
   readonly bhyve: readonly string[];
@@ -181,7 +181,7 @@ export function startLinux(boot: LinuxBoot): GuestSession {
   const { entry } = loadLinux(memory, {
     kernel: new FileByteSource(boot.kernel),
     kernelName: boot.kernel,
-    initrd: new FileByteSource(boot.initrd),
+    ...(boot.initrd === undefined ? {} : { initrd: new FileByteSource(boot.initrd) }),
     commandLine: boot.commandLine,
   });
   return new GuestSession({ memory, entry, bhyve: boot.bhyve });

@@ -19,7 +19,7 @@ import {
   SEG_WORDS,
   SEGMENTS,
 } from "../../src/cpu/state-layout.ts";
-import { Vcpu } from "../../src/cpu/vcpu.ts";
+import { type EngineOptions, Vcpu } from "../../src/cpu/vcpu.ts";
 import { GuestMemory, MIN_RAM } from "../../src/mmu/guest-memory.ts";
 
 /** Where tests put things; everything is identity-mapped. */
@@ -43,7 +43,7 @@ export class TestMachine {
   input: (port: number, size: number) => number = (_port, size) => 2 ** (8 * size) - 1;
   pendingVector = -1;
 
-  constructor(model: ProcessorModel = processorModel()) {
+  constructor(model: ProcessorModel = processorModel(), options?: EngineOptions) {
     this.vcpu = new Vcpu(
       this.memory,
       {
@@ -66,6 +66,7 @@ export class TestMachine {
         },
       },
       model,
+      options,
     );
     this.vcpu.reset();
   }

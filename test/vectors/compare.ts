@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What a vector promises against what an engine did.
 import { FIELDS, type RegisterField, type Snapshot } from "./snapshot.ts";
-import type { Vector, VectorException } from "./vector.ts";
-import type { Outcome, VectorMachine } from "./vector-machine.ts";
+import type { MemoryPiece, Vector, VectorException } from "./vector.ts";
+import type { Outcome, PageDifference, VectorMachine } from "./vector-machine.ts";
 
 export type Difference =
   | {
@@ -89,28 +89,27 @@ export function compareRegisters(
   return differences;
 }
 
-/** Runs of bytes that differ, over all mapped pages. */
-export function compareMemory(
+/** Runs of bytes that differ from what `pieces` say, over all mapped pages. */
+export function* differingRuns(
   machine: VectorMachine,
-  pieces: Parameters<VectorMachine["differingPages"]>[0],
-): Difference[] {
-  const differences: Difference[] = [];
+  pieces: readonly MemoryPiece[],
+): Generator<PageDifference> {
   for (const { address, expected, actual } of machine.differingPages(pieces)) {
     let at = 0;
-    while (at < 4096) {
-      if (expected[at] === actual[at]) {
-        at++;
-        continue;
-      }
+    while (at < actual.length) {
       const start = at;
-      while (at < 4096 && expected[at] !== actual[at]) at++;
-      differences.push({
-        kind: "memory",
-        address: address + BigInt(start),
-        expected: expected.slice(start, at),
-        actual: actual.slice(start, at),
-      });
+      while (at < actual.length && expected[at] !== actual[at]) at++;
+      if (at > start) {
+        yield {
+          address: address + BigInt(start),
+          expected: expected.slice(start, at),
+          actual: actual.slice(start, at),
+        };
+      } else at++;
     }
   }
-  return differences;
+}
+
+function compareMemory(machine: VectorMachine, pieces: readonly MemoryPiece[]): Difference[] {
+  return [...differingRuns(machine, pieces)].map((run) => ({ kind: "memory" as const, ...run }));
 }

@@ -43,7 +43,8 @@ export function createVcpu(engine: EngineName, memory: GuestMemory, model: Proce
       environment: { readTsc: () => vcpu.retired, random32: () => 0x12345678, tscWritten() {} },
     },
     model,
-    { engine },
+    // Even what runs only once is to be translated.
+    { engine, threshold: 0 },
   );
   vcpu.reset();
   return vcpu;

@@ -7,6 +7,7 @@ import { FLAG_AC, readFlags, writeFlags } from "../../src/cpu/flags.ts";
 import { type ProcessorModel, processorModel } from "../../src/cpu/model.ts";
 import {
   ACTIVITY,
+  ACTIVITY_HALTED,
   CPL,
   CR0,
   CR2,
@@ -297,6 +298,27 @@ export class VectorMachine {
   runToException(budget: number): Outcome {
     this.vcpu.run(budget);
     return this.outcome();
+  }
+
+  /** The same with returns in between, after as many instructions as `next` says each time. */
+  runInSlices(budget: number, next: () => number): Outcome {
+    const { cpu } = this.vcpu;
+    const end = this.vcpu.retired + budget;
+    while (this.vcpu.retired < end && !cpu.hasActivity(ACTIVITY_HALTED)) {
+      this.vcpu.run(Math.min(next(), end - this.vcpu.retired));
+    }
+    return this.outcome();
+  }
+
+  /** Writes to mapped pages, whatever their rights. */
+  store(piece: MemoryPiece): void {
+    this.#fill(piece);
+  }
+
+  /** A copy of a mapped page. */
+  page(address: bigint): MemoryPiece {
+    const { frame } = this.#mapper.find(pageOf(address))!;
+    return { address, bytes: this.memory.readable(frame, 4096)!.slice() };
   }
 
   /** Registers and exception as they are now. */

@@ -9,7 +9,8 @@
 //   fail TEXT or /re/     from here on, ends the run with a failure when it comes
 //
 // Empty lines, and those that start with #, say nothing. Spaces at both ends of TEXT do not count unless it is
-// quoted as in JSON.
+// quoted as in JSON. At the script's end the run is over, unless the last thing was to type: then the guest goes on
+// until it ends.
 import { VmmError } from "../../base/errors.ts";
 import type { ConsolePattern } from "../../vmm/console/vm-console.ts";
 import { durationNs } from "../../vmm/duration.ts";

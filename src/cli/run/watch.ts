@@ -11,6 +11,8 @@ import type { RunRequest } from "./request.ts";
 import { parseScript, type ScriptStep } from "./script.ts";
 import { type Verdict, verdict, verdictOf } from "./verdict.ts";
 
+/** A guest that nobody talks to must not run for ever. */
+const DEFAULT_TIMEOUT = "10m";
 /** What a panicking kernel may still say: guest time. */
 const PANIC_GRACE = "2s";
 /** A prompt that a command can be typed at: it ends the text, and nothing follows for a while. */
@@ -75,8 +77,9 @@ export class Watch {
     this.#vmm.pause();
   }
 
-  /** To be called when nobody will type any more. */
+  /** To be called when somebody can type, and when nobody will any more. */
   inputChanged(): void {
+    this.#vmm.paceIdle(this.#options.hasInput());
     if (!this.#isIdle || this.#options.hasInput()) return;
     const missing = this.#missing();
     const why = missing === undefined ? "" : `, and not for ${missing}`;
@@ -90,7 +93,10 @@ export class Watch {
   }
 
   async run(): Promise<RunReport> {
-    const { timeout, maxInstructions } = this.#request;
+    this.inputChanged();
+    const { maxInstructions } = this.#request;
+    const isLimited = maxInstructions !== undefined || this.#options.hasInput();
+    const timeout = this.#request.timeout ?? (isLimited ? undefined : DEFAULT_TIMEOUT);
     const running = this.#vmm.run({
       output: this.#options.output,
       ...(timeout === undefined ? {} : { timeout }),
@@ -196,8 +202,8 @@ export class Watch {
       } else after = (await console.waitFor(step.pattern, { after, ...timeout })).end;
     }
     this.#isScriptOver = true;
-    // Who types a command wants to see what it does.
-    if (this.#request.script !== undefined) this.#checkDone();
+    // Who types last wants to see what comes of it.
+    if (steps.at(-1)?.kind !== "send") this.#checkDone();
   }
 
   #checkDone(): void {

@@ -65,7 +65,6 @@ import {
   EXIT_BAIL,
   EXIT_FAULT,
   EXIT_LOOKUP,
-  NEVER_HOT,
   NO_TRANSLATION,
   type Translation,
 } from "./translation.ts";
@@ -86,7 +85,7 @@ export class Interpreter {
   /** Nothing is to run behind the block in execution, whatever the budget. */
   #isShort = false;
   #translation: Translation = NO_TRANSLATION;
-  #threshold = NEVER_HOT;
+  #countMask = NO_TRANSLATION.countMask;
 
   constructor(cpu: Cpu, builder: BlockBuilder) {
     this.#cpu = cpu;
@@ -106,7 +105,7 @@ export class Interpreter {
   /** Hot blocks go there from now on. */
   use(translation: Translation): void {
     this.#translation = translation;
-    this.#threshold = translation.threshold;
+    this.#countMask = translation.countMask;
   }
 
   /** Units are about to be given back: nothing may lead to them. */
@@ -194,7 +193,7 @@ export class Interpreter {
     s[REMAINING] = left;
     s[BLOCK] = block;
     code[block + BLOCK_RUNS] = runs & MAX_RUNS;
-    if (runs === this.#threshold && this.#translation.request(block)) {
+    if ((runs & this.#countMask) === 0 && this.#translation.request(block)) {
       // What was paid is the unit's to pay.
       s[REMAINING] = left + code[block + BLOCK_COUNT]!;
       return this.#runUnit(-code[block + BLOCK_RUNS]!);

@@ -20,15 +20,15 @@ export const EXIT_SYNC = 4;
 export const UNIT_SLOT_SHIFT = 8;
 export const UNIT_ENTRY_MASK = 0xff;
 
-/** A block is never hot. */
-export const NEVER_HOT = -1;
-
 export interface Translation {
-  /** Times a block is entered before it is hot: at least 1, or NEVER_HOT. */
-  readonly threshold: number;
+  /**
+   * A power of two less one: a block is requested whenever it was entered so often that these bits of the count
+   * are zero. All ones: never.
+   */
+  readonly countMask: number;
   /** Whatever runs is translated first, for tests: blocks that are cut short, too. */
   readonly isEager: boolean;
-  /** The block has become hot. True if it has a unit now; it may get one later, or never. */
+  /** The block is hot, and the more so the more often this is asked. True if it has a unit now. */
   request(block: number): boolean;
   /** Translates a block that is not kept and runs it; an EXIT_. */
   runOnce(block: number): number;
@@ -44,7 +44,7 @@ export interface Translation {
 
 /** For the interpreter on its own. */
 export const NO_TRANSLATION: Translation = {
-  threshold: NEVER_HOT,
+  countMask: -1,
   isEager: false,
   request: () => false,
   runOnce: () => EXIT_LOOKUP,

@@ -53,7 +53,7 @@ interface Unit {
 }
 
 export class TranslationEngine implements Translation {
-  readonly threshold: number;
+  readonly countMask: number;
   readonly isEager: boolean;
   readonly runtime: Runtime;
   readonly counters: TranslationCounters = {
@@ -77,11 +77,11 @@ export class TranslationEngine implements Translation {
   #liveBytes = 0;
   #liveModules = 0;
 
-  /** `threshold`: how often a block is interpreted before it is translated. */
+  /** `threshold`: how often a block is interpreted before it is translated; up to the next power of two. */
   constructor(cpu: Cpu, interpreter: Interpreter, threshold: number) {
     this.#cpu = cpu;
     this.#interpreter = interpreter;
-    this.threshold = Math.max(threshold, 1);
+    this.countMask = 2 ** Math.ceil(Math.log2(Math.max(threshold, 1))) - 1;
     this.isEager = threshold === 0;
     this.runtime = new Runtime(cpu);
     this.#table = new UnitTable(cpu.memory.memory);
@@ -91,8 +91,10 @@ export class TranslationEngine implements Translation {
   request(block: number): boolean {
     const { code } = this.#cpu;
     if (block === SCRATCH || !isFlatKey(code[block + BLOCK_KEY]!)) return false;
-    this.#requests.push(block);
-    if (this.#requests.length >= BATCH || this.isEager) this.#carryOut();
+    // One that asks again cannot wait for company.
+    const isUrgent = this.#requests.includes(block);
+    if (!isUrgent) this.#requests.push(block);
+    if (isUrgent || this.#requests.length >= BATCH || this.isEager) this.#carryOut();
     return code[block + BLOCK_RUNS]! < 0;
   }
 

@@ -43,6 +43,8 @@ export class GuestConsole implements VmConsole, CharBackend {
   onInput: (bytes: Uint8Array) => void = () => {};
   /** Hears every byte that the guest writes. */
   onOutput: (byte: number) => void = () => {};
+  /** Hears when somebody else than the machine has written. */
+  onPrinted: () => void = () => {};
 
   #transcript = new Transcript(KEPT_UNITS);
   #input: Uint8Array[] = [];
@@ -164,6 +166,7 @@ export class GuestConsole implements VmConsole, CharBackend {
   print(text: string): void {
     for (const byte of new TextEncoder().encode(text)) this.write(byte);
     this.settle();
+    this.onPrinted();
   }
 
   /** Tells everybody what has happened: to be called when the machine has come back from its loop. */

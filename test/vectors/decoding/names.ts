@@ -40,10 +40,12 @@ const BY_OPERAND_SIZE: Readonly<Record<string, Names>> = {
   sysexit: { 2: "sysexit", 4: "sysexit", 8: "sysexitq" },
 };
 
-/** By REX.W. */
+/** With operands of 64 bits. */
 const WIDE: Readonly<Record<string, string>> = {
   pcmpestri: "pcmpestri64",
   pcmpestrm: "pcmpestrm64",
+  vpcmpestri: "vpcmpestri64",
+  vpcmpestrm: "vpcmpestrm64",
 };
 
 const BY_ADDRESS_SIZE: Readonly<Record<string, Names>> = {
@@ -69,7 +71,7 @@ export function icedNameOf({ row, match }: ParsedRow, sizes: Sizes): string {
   const name = row.mnemonic;
   // SHL by its second group digit is called SAL.
   if (name === "shl" && match.reg === 6) return "sal";
-  if (sizes.w === 1 && WIDE[name] !== undefined) return WIDE[name];
+  if (sizes.operandSize === 8 && WIDE[name] !== undefined) return WIDE[name];
   return (
     BY_OPERAND_SIZE[name]?.[sizes.operandSize] ??
     BY_ADDRESS_SIZE[name]?.[sizes.addressSize] ??

@@ -79,6 +79,16 @@ export function stackTarget({ stack }: Layout, random: SeededRandom): bigint {
   }
 }
 
+/** The effective address that registers and displacement make; `next` is the next instruction's. */
+export function effectiveAddress(choice: Choice, registers: Snapshot, next: bigint): bigint {
+  const memory = choice.memory!;
+  const base = memory.base >= 0 ? registers.gpr(memory.base) : memory.base === NO_BASE ? 0n : next;
+  const index =
+    memory.index === NO_INDEX ? 0n : registers.gpr(memory.index) << BigInt(memory.scale);
+  const sum = base + index + BigInt(memory.displacement);
+  return BigInt.asUintN(addressSize(choice) === 4 ? 32 : 64, sum);
+}
+
 /** The inverse of an odd number modulo 2^64: each step doubles the bits that are right. */
 function inverse(odd: bigint): bigint {
   let result = odd;

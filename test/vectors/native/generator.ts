@@ -53,7 +53,7 @@ function rowSeed(seed: number, row: IsaRow): number {
 }
 
 /** The instruction's bytes mean what the row says, to a disassembler that has never seen our table. */
-function isUnderstood(choice: Choice, code: Uint8Array): boolean {
+export function isUnderstood(choice: Choice, code: Uint8Array): boolean {
   if (code.length > MAX_LENGTH) return false;
   const { mnemonic, length } = icedMnemonic(code, 64);
   if (length !== code.length) return false;

@@ -2,7 +2,7 @@
 // The processor that this process runs on, as an engine: harness.c, compiled when it is first needed and
 // spoken to through pipes. Requests go out in batches; a batch costs about ten microseconds a request.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { arch, platform, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { VmmError } from "../../../src/base/errors.ts";
@@ -52,9 +52,22 @@ export interface NativeAnswer {
   readonly changes: readonly MemoryPiece[];
 }
 
+/** What x86-64-v3 and our model have beyond what every 64-bit processor has, as /proc/cpuinfo calls it. */
+const FEATURES = [
+  ...["avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe", "aes", "pclmulqdq", "sha_ni", "adx"],
+  ...["fsgsbase", "xsaveopt", "xsavec", "clflushopt", "clwb", "rdseed", "cx16"],
+];
+
+function processorInfo(): string {
+  return readFileSync("/proc/cpuinfo", "utf8");
+}
+
 /** Why there is no native host here; undefined if there is one. */
 export function nativeHostObstacle(): string | undefined {
   if (platform() !== "linux" || arch() !== "x64") return "it needs an x86-64 Linux host";
+  const has = new Set(/^flags\s*: (.*)$/m.exec(processorInfo())?.[1]?.split(" "));
+  const missing = FEATURES.filter((feature) => !has.has(feature));
+  if (missing.length > 0) return `the processor has no ${missing.join(", ")}`;
   if (!existsSync(resolve(SOURCE))) return `${SOURCE} is not below the working directory`;
   try {
     execFileSync("gcc", ["--version"], { stdio: "ignore" });
@@ -62,6 +75,14 @@ export function nativeHostObstacle(): string | undefined {
   } catch {
     return "it needs gcc";
   }
+}
+
+/**
+ * True on hosts of the kind that the recorded vectors are from: where manuals leave things open they say what
+ * such a processor does, and others may do otherwise.
+ */
+export function isReferenceHost(): boolean {
+  return nativeHostObstacle() === undefined && processorInfo().includes("AuthenticAMD");
 }
 
 export class NativeHost {

@@ -51,10 +51,11 @@ function vectorOf(
   answer: NativeAnswer,
 ): Omit<Vector, "name" | "undefinedBits"> {
   const { code, registers, memory } = scenario;
+  const pieces = [...memory, { address: registers.rip, bytes: code }];
   return {
     code,
     initial: { registers, memory },
-    final: { registers: answer.registers, memory: changedBytes(scenario, answer.changes) },
+    final: { registers: answer.registers, memory: changedBytes(pieces, answer.changes) },
     exception: exceptionOf(answer),
   };
 }
@@ -94,11 +95,10 @@ export function exceptionOf({ trap }: NativeAnswer): VectorException | undefined
 }
 
 /** The harness reports whole words: only their bytes that differ from the initial memory count. */
-function changedBytes(
-  { memory, registers, code }: Pick<Scenario, "memory" | "registers" | "code">,
+export function changedBytes(
+  pieces: readonly MemoryPiece[],
   changes: readonly MemoryPiece[],
 ): MemoryPiece[] {
-  const pieces = [...memory, { address: registers.rip, bytes: code }];
   const result: MemoryPiece[] = [];
   for (const { address, bytes } of changes) {
     const before = initialBytes(pieces, address, bytes.length);

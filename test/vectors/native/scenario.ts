@@ -3,11 +3,11 @@
 // and its addresses reach something. What nothing points to stays zero, so that vectors are small.
 import { isCounted, type ShiftUse } from "../../../src/cpu/isa/undefined-flags.ts";
 import type { SeededRandom } from "../../support/random.ts";
-import { type Choice, encode, isVex, NO_BASE, NO_INDEX, operandBytes } from "../encoder.ts";
+import { type Choice, encode, isVex, NO_INDEX, operandBytes } from "../encoder.ts";
 import { FCW_AT, FSW_AT, FTW_AT, MXCSR_AT, Snapshot, ST_AT, YMM_AT } from "../snapshot.ts";
 import { fillLanes, float80, integer, register, shiftCount } from "../values.ts";
 import type { MemoryPiece } from "../vector.ts";
-import { aim, dataTarget, stackTarget } from "./addresses.ts";
+import { aim, dataTarget, effectiveAddress, stackTarget } from "./addresses.ts";
 import { type Implicit, implicitUse } from "./implicit.ts";
 import { type Layout, PAGE } from "./layouts.ts";
 
@@ -39,7 +39,7 @@ export interface Scenario {
 }
 
 /** Features whose instructions work on x87 or vector state. */
-const VECTOR_FEATURES: ReadonlySet<string> = new Set([
+export const VECTOR_FEATURES: ReadonlySet<string> = new Set([
   ...["X87", "MMX", "SSE", "SSE2", "SSE3", "SSSE3", "SSE4_1", "SSE4_2", "AVX", "AVX2", "FMA"],
   ...["F16C", "AES", "PCLMULQDQ", "SHA", "VAES", "VPCLMULQDQ", "FXSR", "XSAVE", "XSAVEOPT"],
   ...["XSAVEC"],
@@ -107,7 +107,7 @@ class ScenarioBuilder {
       memory: this.#memory,
       isOneStep,
       hasVectors,
-      shift: this.#shiftUse(),
+      shift: shiftUse(this.#choice, this.#registers),
       operand: this.#operand,
       effective: this.#effective,
     };
@@ -305,7 +305,7 @@ class ScenarioBuilder {
       const pinned = new Set([...this.#implicit.stack, ...this.#implicit.data]);
       const next = this.#registers.rip + BigInt(encode(choice).length);
       aim(choice, target - segmentBase, this.#registers, pinned, next, random);
-      this.#effective = this.#reached(next);
+      this.#effective = effectiveAddress(choice, this.#registers, next);
       target = this.#effective + segmentBase;
     }
     if (row.mnemonic === "lea") return;
@@ -347,18 +347,6 @@ class ScenarioBuilder {
     if (last === 0x64) this.#registers.words[18] = base;
     else this.#registers.words[19] = base;
     return base;
-  }
-
-  /** The effective address that registers and displacement now make. */
-  #reached(next: bigint): bigint {
-    const memory = this.#choice.memory!;
-    const registers = this.#registers;
-    const base =
-      memory.base >= 0 ? registers.gpr(memory.base) : memory.base === NO_BASE ? 0n : next;
-    const index =
-      memory.index === NO_INDEX ? 0n : registers.gpr(memory.index) << BigInt(memory.scale);
-    const sum = base + index + BigInt(memory.displacement);
-    return BigInt.asUintN(this.#choice.prefixes.includes(0x67) ? 32 : 64, sum);
   }
 
   #fillOperand(address: bigint, size: number, where: string): void {
@@ -452,17 +440,17 @@ class ScenarioBuilder {
       }
     }
   }
+}
 
-  #shiftUse(): ShiftUse | undefined {
-    const { row, operands } = this.#choice.parsed;
-    if (!isCounted(row)) return undefined;
-    const bits = (8 * operandBytes(operands[0]!, this.#choice)) as ShiftUse["bits"];
-    const last = operands.at(-1)!;
-    if (last.where === "one") return { count: 1, bits };
-    const isImmediate = last.where === "immediate";
-    const count = isImmediate ? this.#choice.immediates[0]! : this.#registers.gpr(RCX);
-    return { count: Number(count & 0xffn), bits };
-  }
+/** The count of a shift or rotate by `choice` from these registers; undefined if it is none. */
+export function shiftUse(choice: Choice, registers: Snapshot): ShiftUse | undefined {
+  const { row, operands } = choice.parsed;
+  if (!isCounted(row)) return undefined;
+  const bits = (8 * operandBytes(operands[0]!, choice)) as ShiftUse["bits"];
+  const last = operands.at(-1)!;
+  if (last.where === "one") return { count: 1, bits };
+  const count = last.where === "immediate" ? choice.immediates[0]! : registers.gpr(RCX);
+  return { count: Number(count & 0xffn), bits };
 }
 
 /** Rounding, flush to zero, denormals as zeros, flags; some exceptions unmasked. */
