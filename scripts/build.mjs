@@ -38,11 +38,14 @@ await build({
   ...common,
   entryPoints: {
     index: "src/index.ts",
+    vitest: "src/vitest.ts",
     "vm-worker": "src/host/vm-worker.ts",
     ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
   },
   splitting: true,
   packages: options.standalone === true ? "bundle" : "external",
+  // The matchers are for who has it.
+  external: ["vitest"],
 });
 for (const name of COMMANDS) chmodSync(`${dist}/${name}.js`, 0o755);
 if (options.outdir === undefined) linkCommands();

@@ -2,6 +2,7 @@
 // The library's public surface.
 export { VmmError, type VmmErrorCode } from "./base/errors.ts";
 export { DirectoryRegistry, defaultVmmDirectory } from "./host/directory-registry.ts";
+export { guestDisk } from "./host/embedded-guest.ts";
 export type { FileOrBytes } from "./host/load-guest.ts";
 export type { Address, VmMemory } from "./host/vm-memory.ts";
 export {

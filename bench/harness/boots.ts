@@ -34,7 +34,7 @@ export type BootMeasurement =
     }
   | { readonly kind: "failed"; readonly reason: string };
 
-const TIMEOUT_MS = 900_000;
+const TIMEOUT_MS = 3_600_000;
 
 const GUESTS_VARIABLE = "TSHYVE_GUESTS";
 const FREEBSD_VARIABLE = "TSHYVE_FREEBSD_IMAGE";

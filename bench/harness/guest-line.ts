@@ -18,6 +18,8 @@ export interface TimedLine {
 }
 
 export class GuestLine {
+  /** When its process was started, more or less. */
+  readonly startedNs = process.hrtime.bigint();
   readonly #process: ChildProcess;
   readonly #input: Writable;
   readonly #lines: TimedLine[] = [];

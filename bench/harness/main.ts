@@ -128,6 +128,10 @@ async function measurePrograms(options: Options, places: Places, results: Result
     }
   } finally {
     process.stderr.write("\n");
+    for (const { engine, startNs } of runners) {
+      const result = results.engines.find(({ name }) => name === engine.name);
+      if (result !== undefined && startNs !== undefined) result.startNs = startNs;
+    }
     for (const runner of runners) await runner.close();
   }
 }

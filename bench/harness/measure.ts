@@ -36,6 +36,8 @@ const LARGEST_STEP = 20;
 /** An engine with the image running in it; started when first needed, and anew after it died. */
 export class Runner {
   readonly engine: Engine;
+  /** From the start of its process to the guest's first words, the first time. */
+  startNs: number | undefined;
   readonly #places: Places;
   readonly #answers: Answers;
   readonly #options: MeasureOptions;
@@ -90,7 +92,8 @@ export class Runner {
     const line = await this.engine.start(this.#places);
     this.#line = line;
     try {
-      await line.expect(/^bench 1 .* ready$/, BOOT_TIMEOUT_MS);
+      const ready = await line.expect(/^bench 1 .* ready$/, BOOT_TIMEOUT_MS);
+      this.startNs ??= Number(ready.atNs - line.startedNs);
     } catch (error) {
       await this.close();
       throw error;

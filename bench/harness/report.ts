@@ -24,7 +24,8 @@ export function formatDuration(ns: number): string {
 
 export function formatSpeed(speed: number): string {
   if (Number.isNaN(speed)) return "–";
-  return speed >= 10 ? speed.toFixed(0) : speed >= 0.1 ? speed.toFixed(2) : speed.toFixed(3);
+  if (speed >= 10) return speed.toFixed(0);
+  return speed >= 0.1 ? speed.toFixed(2) : speed.toPrecision(2);
 }
 
 /** The whole report: tables by target, then whatever failed or is missing. */
@@ -36,7 +37,11 @@ export function formatReport(results: Results): string {
     if (engines.length > 0) lines.push(...table(results, engines), "");
   }
   lines.push(...boots(results));
-  for (const { title, version } of results.engines) lines.push(`${title}: ${version}`);
+  for (const { title, version, startNs } of results.engines) {
+    const start =
+      startNs === undefined ? "" : `; the guest's first words after ${formatDuration(startNs)}`;
+    lines.push(`${title}: ${version}${start}`);
+  }
   for (const [title, why] of Object.entries(results.missing))
     lines.push(`${title}: not run, ${why}`);
   lines.push(...failures(results));

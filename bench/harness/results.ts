@@ -12,6 +12,8 @@ export interface EngineResult {
   readonly title: string;
   readonly target: Target;
   readonly version: string;
+  /** From the start of its process to the bench guest's first words; not there if that did not run. */
+  startNs?: number;
 }
 
 export interface Results {

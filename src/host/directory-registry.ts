@@ -57,7 +57,9 @@ const EMPTY: Stored = {
 const LEFTOVER = /^\.(?:new|gone)-(\d+)-/;
 
 /** Where /dev/vmm lives unless told otherwise. */
-export function defaultVmmDirectory(env: NodeJS.ProcessEnv = process.env): string {
+export function defaultVmmDirectory(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
   if (env["TSHYVE_VMM_DIR"]) return path.resolve(env["TSHYVE_VMM_DIR"]);
   const state = env["XDG_STATE_HOME"] || path.join(os.homedir(), ".local", "state");
   return path.join(state, "tshyve", "vmm");

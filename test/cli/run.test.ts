@@ -29,7 +29,7 @@ async function run(args: readonly string[], input?: string): Promise<Ended> {
 const prompt = (...args: readonly string[]) => ["--linux", "prompt", "--no-capsule", ...args];
 const figures = /tshyve run: \d+ instructions, .* of guest time in .*; exits: inout \d+, mmio/;
 
-describe("tshyve run ends with a status of its own", { timeout: 30_000 }, () => {
+describe("tshyve run ends with a status of its own", { timeout: 60_000 }, () => {
   it.each<[what: string, status: number, says: string, args: readonly string[], input?: string]>([
     ["met", 0, "all that was expected", prompt("--expect", "ready", "--expect", "/^> $/m")],
     ["powered off", 0, "the guest powered off", prompt(), "q"],
@@ -61,7 +61,7 @@ describe("tshyve run ends with a status of its own", { timeout: 30_000 }, () => 
   });
 });
 
-describe("tshyve run", { timeout: 60_000 }, () => {
+describe("tshyve run", { timeout: 120_000 }, () => {
   it("passes the console on and leaves nothing behind", async () => {
     const ended = await run(["--linux", "hello"]);
     expect([ended.status, ended.stdout]).toEqual([0, "hello, world\r\n"]);
@@ -140,7 +140,7 @@ describe("tshyve run", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a failure capsule", { timeout: 60_000 }, () => {
+describe("a failure capsule", { timeout: 120_000 }, () => {
   it("says what there is to know, and repeats the run to the same instruction", async () => {
     const failed = await run(
       ["--linux", "prompt", "--capsule", "capsules/one", "--timeout", "3s"],
@@ -186,7 +186,7 @@ describe("a failure capsule", { timeout: 60_000 }, () => {
   });
 });
 
-describe("tshyve run with a FreeBSD image", { timeout: 120_000 }, () => {
+describe("tshyve run with a FreeBSD image", { timeout: 300_000 }, () => {
   it("boots the guest that comes along, and types a command at its prompt", async () => {
     const ended = await run(["--guest", "teach", "--expect", "triple ", "--", "help"]);
     expect([ended.status, ended.stdout]).toEqual([0, expect.stringContaining("teach> help\r\n")]);

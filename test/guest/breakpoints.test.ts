@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { processorModel } from "../../src/cpu/model.ts";
 import { ACTIVITY, RIP } from "../../src/cpu/state-layout.ts";
+import type { EngineOptions } from "../../src/cpu/vcpu.ts";
 import { CODE, PAGE_TABLES, TestMachine } from "../support/test-machine.ts";
 
 const RCX = 1;
@@ -10,15 +12,27 @@ const ALIAS = 0x1000000;
 const LOOP = [0x31, 0xc0, 0x48, 0xff, 0xc0, 0x48, 0xff, 0xc9, 0x75, 0xf8, 0xf4];
 const DEC = CODE + 5;
 
+/** Both engines, the translator also where it translates everything and runs nothing else. */
+const ENGINES: readonly EngineOptions[] = [
+  { engine: "interpreter" },
+  { engine: "translator", threshold: 1 },
+  { engine: "translator", threshold: 0 },
+];
+let options: EngineOptions;
+
 function machineWith(code: readonly number[]): TestMachine {
-  const machine = new TestMachine();
+  const machine = new TestMachine(processorModel(), options);
   machine.enterLongMode();
   machine.setRegister(RCX, 3n);
   machine.load(code);
   return machine;
 }
 
-describe("a debugger's breakpoints", () => {
+describe.each(ENGINES)("a debugger's breakpoints, $engine $threshold", (engine) => {
+  beforeEach(() => {
+    options = engine;
+  });
+
   it("stop the vCPU in front of the instruction, every time it comes by", () => {
     const machine = machineWith(LOOP);
     machine.vcpu.setBreakpoints([BigInt(DEC)]);

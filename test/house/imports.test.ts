@@ -24,10 +24,11 @@ const ALLOWED: Readonly<Record<Room, readonly Room[]>> = {
 };
 /** Only these may know that there is a Node. */
 const ON_NODE: readonly Room[] = ["host", "cli"];
-/** The two packages that are needed to run, each fenced into one file. */
+/** The packages that what is shipped needs, each fenced into one file; vitest is for those alone who have it. */
 const PACKAGES: Readonly<Record<string, string>> = {
   long: "src/base/u64.ts",
   "typed-emitter": "src/base/typed-emitter.ts",
+  vitest: "src/vitest.ts",
 };
 
 const isTest = (path: string) => path.endsWith(".test.ts");

@@ -27,10 +27,10 @@ function writeImages(): never {
   }
 }
 
-/** Takes the VM again and again until `argument` (a time) is over; logs when it had it. */
+/** Takes the VM again and again, and logs when it has it. */
 async function contend(): Promise<void> {
   const log = `${directory}/../held.log`;
-  while (Date.now() < Number(argument)) {
+  for (;;) {
     try {
       const lease = registry.acquire(name);
       appendFileSync(log, `+${process.pid}\n`);

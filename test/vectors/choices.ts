@@ -70,7 +70,7 @@ interface Size {
 }
 
 /** The index register is a vector: SDM 2 2.3.12. */
-function isGather({ operands }: ParsedRow): boolean {
+export function isGather({ operands }: ParsedRow): boolean {
   return operands.some(({ where }) => where === "vectorMemory");
 }
 

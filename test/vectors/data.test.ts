@@ -1,67 +1,42 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The instruction set against a processor: the recorded vectors, and new ones where the host can make them.
-import { readdirSync } from "node:fs";
-import { describe, expect, it } from "vitest";
-import { runVector } from "./compare.ts";
-import { AVAILABLE_ENGINES } from "./engine.ts";
-import { generate, recordableRows } from "./native/generator.ts";
-import { isReferenceHost, NativeHost } from "./native/native-host.ts";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { ENGINES } from "./engine.ts";
+import { isReferenceHost } from "./native/native-host.ts";
 import { DATA_DIRECTORY, setPath, VECTOR_SETS } from "./native/sets.ts";
-import { failureText } from "./report.ts";
-import type { Vector } from "./vector.ts";
-import { readVectors } from "./vector-file.ts";
-import { VectorMachine } from "./vector-machine.ts";
+import { runTool } from "./tool.ts";
 
-const MINUTE = 60_000;
-/** Failures that are worth reading at once. */
-const SHOWN = 5;
+const TIMEOUT_MS = 300_000;
+const RUNNER = "test/vectors/vectors-main.ts";
+const GENERATOR = "test/vectors/native/generate-main.ts";
+const scratch = mkdtempSync(join(tmpdir(), "tshyve-vectors-"));
 
-/** Every failure is counted, the first few are told. */
-class Failures {
-  readonly texts: string[] = [];
-  count = 0;
-  ran = 0;
+afterAll(() => rmSync(scratch, { recursive: true }));
 
-  run(machine: VectorMachine, vector: Vector): void {
-    this.ran++;
-    const differences = runVector(machine, vector);
-    if (differences.length === 0) return;
-    if (++this.count <= SHOWN) this.texts.push(failureText(machine.engine, vector, differences));
-  }
-}
-
-describe.each(AVAILABLE_ENGINES)("the %s", (engine) => {
-  it.each(VECTOR_SETS)(
-    "does what the processor did in every $name vector",
-    async (set) => {
-      const machine = new VectorMachine(engine);
-      const failures = new Failures();
-      for await (const vector of readVectors(setPath(set))) failures.run(machine, vector);
-      expect(failures.texts).toEqual([]);
-      expect(failures.count).toBe(0);
-      expect(failures.ran).toBeGreaterThan(1000);
+describe.each(ENGINES)("the %s", (engine) => {
+  it(
+    "does what the processor did in every recorded vector",
+    () => {
+      const files = VECTOR_SETS.map(setPath);
+      const { status, output, lastLine } = runTool(RUNNER, [`--engine=${engine}`, ...files]);
+      expect(lastLine, output).toMatch(/^\d{5,} passed, 0 failed$/);
+      expect(status).toBe(0);
     },
-    2 * MINUTE,
+    TIMEOUT_MS,
   );
 
   it.runIf(isReferenceHost())(
     "does what the host's processor does with other operands as well",
-    async () => {
-      const machine = new VectorMachine(engine);
-      const failures = new Failures();
-      const host = new NativeHost();
-      const options = { seed: 4, perRow: 3, rows: recordableRows() };
-      try {
-        for await (const vectors of generate(host, options, new Map())) {
-          for (const vector of vectors) failures.run(machine, vector);
-        }
-      } finally {
-        host.stop();
-      }
-      expect(failures.texts).toEqual([]);
-      expect(failures.ran).toBeGreaterThan(recordableRows().length);
+    () => {
+      const args = [`--engine=${engine}`, "--check", "--seed=4", "--per-row=6"];
+      const { status, output, lastLine } = runTool(GENERATOR, args);
+      expect(lastLine, output).toMatch(/^\d{4,} passed, 0 failed$/);
+      expect(status).toBe(0);
     },
-    2 * MINUTE,
+    TIMEOUT_MS,
   );
 });
 
@@ -69,5 +44,43 @@ describe("the recorded vectors", () => {
   it("are the sets that the generator knows, and no other files", () => {
     const files = readdirSync(DATA_DIRECTORY).map((name) => `${DATA_DIRECTORY}/${name}`);
     expect(files.sort()).toEqual(VECTOR_SETS.map(setPath).sort());
+  });
+});
+
+describe("npm run vectors", () => {
+  const GOOD = '{"name":"inc eax","bytes":"ffc0","initial":{"regs":{"rip":"0x1000"}},';
+  const file = join(scratch, "three.jsonl");
+  writeFileSync(
+    file,
+    [
+      `${GOOD}"final":{"regs":{"rax":"0x1","rip":"0x1002"}}}`,
+      `${GOOD}"final":{"regs":{"rax":"0x2","rip":"0x1002"}}}`,
+      `${GOOD}"exception":{"vector":6}}`,
+    ].join("\n"),
+  );
+
+  it("tells what differs, counts, and fails", { timeout: TIMEOUT_MS }, () => {
+    const { status, output, lastLine } = runTool(RUNNER, [file]);
+    expect(output).toContain("FAIL inc eax (interpreter)");
+    expect(output).toContain("ffc0  inc eax");
+    expect(output).toContain("rax: expected 0x0000000000000002, got 0x0000000000000001");
+    expect(output).toContain("exception: expected #UD, got none");
+    expect(lastLine).toBe("1 passed, 2 failed");
+    expect(status).toBe(1);
+  });
+
+  it("says in a sentence why it cannot run", { timeout: TIMEOUT_MS }, () => {
+    const bad = join(scratch, "bad.jsonl");
+    writeFileSync(bad, "\n{}\n");
+    for (const [args, message] of [
+      [[bad], /bad\.jsonl:2: bytes is not a string/],
+      [[join(scratch, "none.jsonl")], /ENOENT/],
+      [["--engine=abacus", file], /--engine=abacus: there are interpreter, translator and both/],
+      [[], /^usage: npm run vectors/],
+    ] as const) {
+      const { status, output } = runTool(RUNNER, args);
+      expect(output).toMatch(message);
+      expect(status).toBe(2);
+    }
   });
 });

@@ -8,9 +8,6 @@ import type { GuestMemory } from "../../src/mmu/guest-memory.ts";
 export const ENGINES = ["interpreter", "translator"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
-/** The engines that this version has. */
-export const AVAILABLE_ENGINES: readonly EngineName[] = ENGINES;
-
 /** What `--engine=` takes; throws ERR_BAD_OPTION for anything else. */
 export function enginesNamed(name: string): readonly EngineName[] {
   if (name === "both") return ENGINES;
@@ -24,11 +21,8 @@ export function enginesNamed(name: string): readonly EngineName[] {
   return [engine];
 }
 
-/** A vCPU alone with its memory. Throws ERR_UNSUPPORTED for an engine that is not there. */
+/** A vCPU alone with its memory. */
 export function createVcpu(engine: EngineName, memory: GuestMemory, model: ProcessorModel): Vcpu {
-  if (!AVAILABLE_ENGINES.includes(engine)) {
-    throw new VmmError("ERR_UNSUPPORTED", `this version has no ${engine}`);
-  }
   const vcpu: Vcpu = new Vcpu(
     memory,
     {

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From a request to a VM with its guest in memory.
-import fs from "node:fs";
-import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
-import { VmmError } from "../../base/errors.ts";
-import { hostError } from "../../host/host-error.ts";
+import { guestDisk } from "../../host/embedded-guest.ts";
 import { type LoadRequest, Vmm } from "../../host/vmm.ts";
 import type { RunRequest } from "./request.ts";
-
-/** Guests that come with tshyve: disk images, relative to dist/. */
-const EMBEDDED: Readonly<Record<string, string>> = { teach: "../images/teach/teach.img.gz" };
 
 export interface PreparedGuest {
   readonly vmm: Vmm;
@@ -57,21 +50,7 @@ function commandLine({ guest, command }: RunRequest): string {
 /** The disk that FreeBSD's loader starts from. */
 function diskOf({ guest }: RunRequest): string | Uint8Array | undefined {
   if (guest.kind === "freebsd") return guest.image;
-  return guest.kind === "embedded" ? embeddedDisk(guest.name) : undefined;
-}
-
-function embeddedDisk(name: string): Uint8Array {
-  const file = Object.hasOwn(EMBEDDED, name) ? EMBEDDED[name]! : undefined;
-  if (file === undefined) {
-    const known = Object.keys(EMBEDDED).join(", ");
-    throw new VmmError("ERR_BAD_OPTION", `there is no guest '${name}': expected ${known}`);
-  }
-  const url = new URL(file, import.meta.url);
-  try {
-    return new Uint8Array(gunzipSync(fs.readFileSync(url)));
-  } catch (cause) {
-    throw hostError(`unpack ${fileURLToPath(url)}`, cause);
-  }
+  return guest.kind === "embedded" ? guestDisk(guest.name) : undefined;
 }
 
 /** True if -s attaches the image already. */

@@ -127,7 +127,7 @@ export class Interpreter {
     const block = this.#builder.shortBlock(count);
     const left = s[REMAINING]! - code[block + BLOCK_COUNT]!;
     this.#isShort = true;
-    if (this.#translation.isEager && this.#cpu.isFlat) {
+    if (this.#translation.isEager && this.#cpu.isFlat && code[block + BLOCK_COUNT] !== 0) {
       this.#runShortUnit(block, left);
       return;
     }

@@ -112,6 +112,8 @@ export class UnitEmitter extends RegisterEmitter {
   /** Position of the guest block being written, its header, and its offset in its page. */
   index = 0;
   block = 0;
+  /** The block being written has made sure that vector instructions do not fault. */
+  isVectorChecked = false;
   /** Kind of the flags as far as this block has set them (see lazy-flags.ts); -1 if they are from before it. */
   knownKind = -1;
   /** What the flags from before the block probably are; -1 if there is nothing to go by. */
@@ -399,6 +401,7 @@ export class UnitEmitter extends RegisterEmitter {
     this.block = at;
     this.offsetInPage = this.code[at + BLOCK_OFFSET]! & 0xfff;
     this.knownKind = -1;
+    this.isVectorChecked = false;
     this.#bail = fn.block();
     this.#self = fn.loop();
     this.#takeBudget(this.code[at + BLOCK_COUNT]!);

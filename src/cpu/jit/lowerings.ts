@@ -18,7 +18,10 @@ import { BIT_LOWERINGS } from "./lower/bit.ts";
 import { BRANCH_LOWERINGS, CONTROL_LOWERINGS } from "./lower/control.ts";
 import { MOV_LOWERINGS } from "./lower/mov.ts";
 import { MUL_DIV_LOWERINGS } from "./lower/mul-div.ts";
+import { PACKED_FLOAT_LOWERINGS } from "./lower/packed-float.ts";
+import { SCALAR_FLOAT_LOWERINGS } from "./lower/scalar-float.ts";
 import { SHIFT_LOWERINGS } from "./lower/shift.ts";
+import { VECTOR_LOWERINGS } from "./lower/vector.ts";
 import { canAddress } from "./memory-path.ts";
 import type { Lowering } from "./operand.ts";
 import { endOf, operationOf } from "./unit.ts";
@@ -30,10 +33,18 @@ const LOWERINGS: Readonly<Partial<Record<Operation, Lowering>>> = {
   ...BIT_LOWERINGS,
   ...MUL_DIV_LOWERINGS,
   ...CONTROL_LOWERINGS,
+  ...VECTOR_LOWERINGS,
+  ...SCALAR_FLOAT_LOWERINGS,
+  ...PACKED_FLOAT_LOWERINGS,
 };
 
 /** Lowerings behind which nothing of the block is reached. */
 const ENDING: Readonly<Partial<Record<Operation, Lowering>>> = BRANCH_LOWERINGS;
+
+/** True if translated code does an operation itself, for the forms that it knows. */
+export function isTranslated(op: Operation): boolean {
+  return LOWERINGS[op] !== undefined || ENDING[op] !== undefined;
+}
 
 function hasMemory(e: UnitEmitter, p: number): boolean {
   return e.slotA(p) === SLOT_MEMORY || e.slotB(p) === SLOT_MEMORY || e.slotC(p) === SLOT_MEMORY;

@@ -3,6 +3,7 @@
 // because the jump cache may still lead there. Hosts keep every instance that imports a table as long as the
 // table lives, and some give each instance a copy of it: a table is small, and one that is used up is thrown
 // away as a whole.
+import type { GuestMemory } from "../../mmu/guest-memory.ts";
 import { EXIT_LOOKUP } from "../interp/translation.ts";
 import { FunctionBuilder } from "./wasm/function-builder.ts";
 import { IMPORT_MEMORY, IMPORT_MODULE, ModuleBuilder } from "./wasm/module-builder.ts";
@@ -30,7 +31,7 @@ export class UnitTable {
   /** Place 0 means "no unit". */
   #next = 1;
 
-  constructor(memory: WebAssembly.Memory) {
+  constructor(memory: GuestMemory["memory"]) {
     const module = new WebAssembly.Module(stubBody());
     const imports = { [IMPORT_MODULE]: { [IMPORT_MEMORY]: memory } };
     const instance = new WebAssembly.Instance(module, imports);

@@ -22,14 +22,14 @@ const INTEGER: VectorSet = { name: "integer", features: [], seed: SEED, perRow: 
 
 const SSE: readonly Feature[] = ["SSE", "SSE2", "SSE3", "SSSE3", "SSE4_1", "SSE4_2"];
 
-const AVX: readonly Feature[] = ["AVX", "AVX2", "FMA", "F16C", "AES", "PCLMULQDQ", "SHA"];
-
 export const VECTOR_SETS: readonly VectorSet[] = [
   INTEGER,
   { name: "x87", features: ["X87"], seed: SEED, perRow: 40 },
   { name: "mmx", features: ["MMX"], seed: SEED, perRow: 40 },
-  { name: "sse", features: [...SSE, "FXSR"], seed: SEED, perRow: 40 },
-  { name: "avx", features: AVX, seed: SEED, perRow: 12 },
+  { name: "sse", features: [...SSE, "FXSR"], seed: SEED, perRow: 36 },
+  { name: "avx", features: ["AVX", "AVX2", "F16C", "XSAVE"], seed: SEED, perRow: 24 },
+  { name: "fma", features: ["FMA"], seed: SEED, perRow: 20 },
+  { name: "crypto", features: ["AES", "PCLMULQDQ", "SHA"], seed: SEED, perRow: 40 },
 ];
 
 export function rowsOf(set: VectorSet): ParsedRow[] {

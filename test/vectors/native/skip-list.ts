@@ -4,6 +4,7 @@
 // outcomes that an instruction leaves open or that the operating system has a hand in.
 import type { IsaRow } from "../../../src/cpu/isa/row.ts";
 import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
+import { isGather } from "../choices.ts";
 import { operandSize } from "../encoder.ts";
 import { FIELD_BY_NAME, FSW_AT, FTW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
 import { type Layout, PAGE } from "./layouts.ts";
@@ -85,7 +86,7 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
     applies: ({ choice, effective }) =>
       choice.prefixes.includes(0x67) &&
       (choice.parsed.operands.some(({ width }) => width === "p" || width === "t") ||
-        choice.parsed.row.op.startsWith("vpmaskmov")) &&
+        /^vp?maskmov/.test(choice.parsed.row.mnemonic)) &&
       effective !== undefined &&
       effective > 0xffff_ffe0n,
   },
@@ -132,8 +133,7 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
     applies: ({ choice }) => choice.parsed.row.op === "cvtpi2ps" && choice.memory !== undefined,
   },
   {
-    reason:
-      "AMD lets the memory operands of SHA instructions lie anywhere, Intel wants them aligned",
+    reason: "SHA's memory operands must be aligned to Intel, and need not to AMD",
     applies: ({ choice, operand }) =>
       choice.parsed.row.feature === "SHA" && operand !== undefined && (operand & 15n) !== 0n,
   },
@@ -183,22 +183,10 @@ const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
   {
     reason: "with a segment base AMD wants the effective address canonical as well",
     applies: ({ choice, effective, operand }, { trap }) =>
-      /^bt[src]?$/.test(choice.parsed.row.mnemonic) && effective !== operand && trap?.vector === 13,
-  },
-  {
-    reason: "with a segment base AMD wants the effective address canonical as well",
-    applies: ({ choice }, { trap }) =>
-      trap?.vector === 13 &&
-      choice.parsed.operands.some(({ where }) => where === "vectorMemory") &&
-      choice.prefixes.some((byte) => byte === 0x64 || byte === 0x65),
-  },
-  {
-    reason: "AMD is in MMX state already when a conversion from or to MMX registers faults",
-    applies: ({ choice, registers }, { trap }) =>
-      /^cvtt?p[sdi]2p[sdi]$/.test(choice.parsed.row.op) &&
-      choice.parsed.operands.some(({ where }) => where.startsWith("mmx")) &&
-      trap !== undefined &&
-      !isInMmxOperation(registers),
+      (isGather(choice.parsed)
+        ? choice.prefixes.includes(0x64) || choice.prefixes.includes(0x65)
+        : /^bt[src]?$/.test(choice.parsed.row.mnemonic) && effective !== operand) &&
+      trap?.vector === 13,
   },
   {
     reason: "Linux hides what it knows of page faults at its own addresses",

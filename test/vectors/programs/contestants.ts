@@ -4,7 +4,7 @@
 import { VmmError } from "../../../src/base/errors.ts";
 import { SeededRandom } from "../../support/random.ts";
 import { compareRegisters, type Difference, differingRuns } from "../compare.ts";
-import { AVAILABLE_ENGINES, type EngineName, enginesNamed } from "../engine.ts";
+import { ENGINES, type EngineName, enginesNamed } from "../engine.ts";
 import { PAGE, pagesOf } from "../native/layouts.ts";
 import { isReferenceHost, NativeHost } from "../native/native-host.ts";
 import { changedBytes, exceptionOf } from "../native/recorder.ts";
@@ -160,7 +160,7 @@ function contestantNamed(name: string): Contestant {
 
 /** Contestants by a comma-separated list of names; without one, everybody there is. */
 export function contestantsNamed(names: string | undefined): Contestant[] {
-  const all = AVAILABLE_ENGINES.flatMap((engine) => [engine, `${engine}-interrupted`]);
+  const all = ENGINES.flatMap((engine) => [engine, `${engine}-interrupted`]);
   if (isReferenceHost()) all.unshift("native");
   return (names?.split(",") ?? all).map(contestantNamed);
 }

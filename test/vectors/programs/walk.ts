@@ -10,6 +10,7 @@ import {
   undefinedConditions,
   undefinedFlags,
 } from "../../../src/cpu/isa/undefined-flags.ts";
+import { isGather } from "../choices.ts";
 import { type Choice, encode } from "../encoder.ts";
 import { effectiveAddress } from "../native/addresses.ts";
 import { type Layout, PAGE } from "../native/layouts.ts";
@@ -139,8 +140,9 @@ export class Walk {
   #scenario(choice: Choice, code: Uint8Array): Scenario {
     const registers = this.#registers;
     const next = registers.rip + BigInt(code.length);
-    const effective =
-      choice.memory === undefined ? undefined : effectiveAddress(choice, registers, next);
+    // A gather has many.
+    const hasAddress = choice.memory !== undefined && !isGather(choice.parsed);
+    const effective = hasAddress ? effectiveAddress(choice, registers, next) : undefined;
     return {
       choice,
       code,

@@ -12,6 +12,7 @@ import {
   OP_CALL,
   OP_ELSE,
   OP_END,
+  OP_F32_CONST,
   OP_F64_CONST,
   OP_I32_CONST,
   OP_I64_CONST,
@@ -89,6 +90,12 @@ export class FunctionBuilder {
   i64(lo: number, hi: number = lo >> 31): this {
     this.#code.byte(OP_I64_CONST);
     this.#code.s64(lo, hi);
+    return this;
+  }
+
+  f32(value: number): this {
+    this.#code.byte(OP_F32_CONST);
+    this.#code.bytes(new Uint8Array(new Float32Array([value]).buffer));
     return this;
   }
 

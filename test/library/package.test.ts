@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// The package as npm makes it: what is in it, what a strict TypeScript project sees of it, and the examples.
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PROJECT } from "../support/project.ts";
+
+const DEPENDENCIES = ["long", "typed-emitter"];
+/** What the consumer has of its own. */
+const TOOLS = ["@types/node", "undici-types", "vitest", "@vitest"];
+const EXAMPLES = readdirSync(join(PROJECT, "examples"));
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "tshyve-package-"));
+  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], {
+    cwd: PROJECT,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const modules = join(folder, "node_modules");
+  mkdirSync(join(modules, "@types"), { recursive: true });
+  const tarball = join(folder, packed.trim().split("\n").at(-1)!);
+  execFileSync("tar", ["-xzf", tarball, "-C", modules]);
+  execFileSync("mv", [join(modules, "package"), join(modules, "tshyve")]);
+  for (const name of [...DEPENDENCIES, ...TOOLS]) {
+    symlinkSync(join(PROJECT, "node_modules", name), join(modules, name));
+  }
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+}, 400_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Compiles a consumer's source without mercy; what the compiler says. */
+function compile(source: string): string {
+  writeFileSync(join(folder, "consumer.ts"), source);
+  const options = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noImplicitOverride: true,
+    noPropertyAccessFromIndexSignature: true,
+    verbatimModuleSyntax: true,
+    module: "NodeNext",
+    target: "ES2022",
+    lib: ["ES2022"],
+    types: ["node"],
+    skipLibCheck: false,
+    noEmit: true,
+  };
+  const config = { compilerOptions: options, files: ["consumer.ts"] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+  const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
+  const run = spawnSync(process.execPath, [tsc, "-p", "."], { cwd: folder, encoding: "utf8" });
+  return run.stdout;
+}
+
+describe("the package", () => {
+  it("has the built commands, the library and the guest, and no source", () => {
+    const root = join(folder, "node_modules", "tshyve");
+    for (const file of ["dist/tshyve.js", "dist/index.js", "dist/vitest.js", "dist/vm-worker.js"]) {
+      expect(existsSync(join(root, file))).toBe(true);
+    }
+    expect(existsSync(join(root, "images/teach/teach.img.gz"))).toBe(true);
+    expect(existsSync(join(root, "src"))).toBe(false);
+  });
+
+  it("type-checks in a strict project, libraries included", { timeout: 200_000 }, () => {
+    const errors = compile(`
+      import { DirectoryRegistry, MemoryRegistry, Vmm, VmmError, type RunOutcome, type VmmEvents } from "tshyve";
+
+      const vmm: Vmm = await Vmm.create({ memory: "64M", registry: new MemoryRegistry() });
+      await vmm.load({ kind: "linux", kernel: new Uint8Array(), commandLine: "quiet" });
+      vmm.on("stopped", (outcome: RunOutcome) => outcome.kind satisfies string);
+      vmm.on("output", (bytes) => bytes.length satisfies number);
+      const outcome = await vmm.run({ maxInstructions: 1e6, signal: AbortSignal.timeout(1000) });
+      if (outcome.kind === "suspended") outcome.how satisfies "reset" | "poweroff" | "halt" | "triplefault";
+      for await (const text of vmm.console) text satisfies string;
+      const { groups } = await vmm.console.waitFor(/(\\w+):/, { timeout: "5s", after: 0 });
+      groups[0] satisfies string | undefined;
+      const rip: bigint = vmm.readRegister("rip");
+      vmm.memory.read(rip, 16) satisfies Uint8Array;
+      vmm.setBreakpoint("main") satisfies bigint;
+      const disposable: AsyncDisposable = vmm;
+      try {
+        new DirectoryRegistry("vmm").create("..");
+      } catch (error) {
+        if (error instanceof VmmError) error.code satisfies string;
+      }
+      export type Names = keyof VmmEvents;
+      export { disposable };
+    `);
+    expect(errors).toBe("");
+  });
+
+  it("refuses what is wrong, in a strict project", { timeout: 200_000 }, () => {
+    const errors = compile(`
+      import { Vmm } from "tshyve";
+      const vmm = await Vmm.create({ memroy: "64M" });
+      await vmm.load({ kind: "plan9" });
+      vmm.on("nothing", () => {});
+      vmm.readRegister("xyz");
+    `);
+    expect(errors.match(/consumer\.ts\(\d+,\d+\): error/g)).toHaveLength(4);
+  });
+
+  it("adds its matchers to vitest's types", { timeout: 200_000 }, () => {
+    const errors = compile(`
+      import "tshyve/vitest";
+      import { Vmm } from "tshyve";
+      import { expect } from "vitest";
+      const vmm = await Vmm.create();
+      await expect(vmm).toReachPrompt("login:", { timeout: "5m" });
+      await expect(vmm).toBootWithin({ instructions: 1e9 });
+      await expect(vmm).not.toPanic();
+    `);
+    expect(
+      errors
+        .split("\n")
+        .filter((line) => !line.includes("node_modules/"))
+        .join("\n"),
+    ).toBe("");
+  });
+
+  it.each(EXAMPLES)("runs examples/%s", { timeout: 200_000 }, (example) => {
+    const source = join(folder, example);
+    symlinkSync(join(PROJECT, "examples", example), source);
+    const run = spawnSync(process.execPath, ["--preserve-symlinks-main", source], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    expect([run.status, run.stderr]).toEqual([0, ""]);
+    expect(run.stdout).toMatch(EXPECTED[example] ?? /^$/);
+  });
+});
+
+/** What each example prints, in part. */
+const EXPECTED: Readonly<Record<string, RegExp>> = {
+  "prompt.mjs": /hello.*\{ kind: 'suspended', how: 'poweroff' \}\n$/s,
+  "breakpoint.mjs": /kind: 'breakpoint'.*#0 0x\w+ at pci_init\+0\n#1 0x\w+ at \w+\+0x.*rip 0x/s,
+  "repeat.mjs": /instructions: \d+.*\nthe same again\n$/s,
+  "crash.mjs":
+    /ERR_VM_STATE: the guest ended in a triple fault.*how: 'triplefault'.*exceptions\n$/s,
+};
