@@ -8,7 +8,7 @@ import { type CpuLevel, type ProcessorModel, processorModel } from "../../src/cp
 import { CR0, CR4, GPR, MXCSR, RAX, RCX, XCR0 } from "../../src/cpu/state-layout.ts";
 import { CR4_OSXSAVE, XCR0_AVX, XCR0_SSE, XCR0_X87 } from "../../src/cpu/system/control-bits.ts";
 import { cpuidLeaf } from "../../src/cpu/system/cpuid.ts";
-import { GP, NM, PF, UD } from "../../src/cpu/vectors.ts";
+import { GP, NM, PF, UD, XM } from "../../src/cpu/vectors.ts";
 import { DATA, PAGE_TABLES, TestMachine } from "../support/test-machine.ts";
 import { VectorProbe } from "../support/vector-probe.ts";
 import { differences, parseRecording, VectorRunner } from "../support/vector-state.ts";
@@ -213,6 +213,14 @@ describe("VCVTPS2PH", () => {
     probe.machine.state[MXCSR] = 0;
     expect(probe.run([0xc4, 0xe3, 0x79, 0x1d, 0x0e, 0x00])).toBe(PF); // vcvtps2ph [rsi], xmm1, 0
     expect(probe.machine.state[MXCSR]).toBe(0);
+  });
+
+  it("reports underflow alone where it is unmasked and the number has few bits: SDM 1 4.9.1.5", () => {
+    const probe = avxProbe();
+    probe.setWords(1, [1 << 9, 0, 0, 0]); // 2^-140
+    probe.machine.state[MXCSR] = 0x1f80 & ~(1 << 11);
+    expect(probe.run([0xc4, 0xe3, 0x79, 0x1d, 0x0e, 0x00])).toBe(XM); // vcvtps2ph [rsi], xmm1, 0
+    expect(probe.machine.state[MXCSR]! & 0x3f).toBe(0b010010); // UE and DE
   });
 });
 

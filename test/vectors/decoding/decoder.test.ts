@@ -16,7 +16,7 @@ describe.each(CODE_SIZES)("the decoder in %i-bit code", (codeSize) => {
     const disagreements: Disagreement[] = [];
     checkDecoder(codeSize, 2024, 30_000, (each) => disagreements.push(each));
     expect(disagreements).toEqual([]);
-  });
+  }, 30_000);
 });
 
 describe.each(CODE_SIZES)("the encoder in %i-bit code", (codeSize) => {
@@ -35,5 +35,5 @@ describe.each(CODE_SIZES)("the encoder in %i-bit code", (codeSize) => {
       }
     }
     expect(wrong).toEqual([]);
-  });
+  }, 30_000);
 });
