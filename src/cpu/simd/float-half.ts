@@ -48,9 +48,9 @@ function pack(sign: number, biased: number, quanta: number): number {
   return sign | ((biased << FRACTION_BITS) + quanta);
 }
 
-/** Exponent of the leading bit of a positive single, normal or above the least half. */
-function leadingExponent(word: number): number {
-  return ((word >> 23) & 0xff) - 127;
+/** Exponent of the leading bit of a positive single, normal or not. */
+function leadingExponent(bits: number): number {
+  return bits < 0x00800000 ? 31 - Math.clz32(bits) - 149 : (bits >> 23) - 127;
 }
 
 /** The single at `b` as a half, by a rounding mode. */
@@ -70,7 +70,7 @@ export function singleToHalf(v: VectorUnit, b: number, mode: number): number {
     v.raised |= MXCSR_DE;
   }
   const value = v.floats[b]!;
-  const leading = bits < 0x00800000 ? -126 : leadingExponent(bits);
+  const leading = leadingExponent(bits);
   const scaled = value * 2 ** (FRACTION_BITS - leading);
   const quanta = roundToInteger(scaled, mode);
   // As if exponents had no bounds.
