@@ -36,8 +36,11 @@ function vcvtps2ph(cpu: Cpu, p: number): void {
   const isStore = slotA(cpu, p) === SLOT_MEMORY;
   const lo = isStore ? cpu.ea(p, 2 * count, true) : 0;
   const hi = s[HI]!;
-  // A page fault goes before exceptions of the conversion.
-  if (isStore) mem.probeWrite(lo, hi, 2 * count);
+  // The store's faults go before exceptions of the conversion.
+  if (isStore) {
+    mem.checkAlignment(lo, hi, 8);
+    mem.probeWrite(lo, hi, 2 * count);
+  }
   const b = secondRegister(cpu, p);
   const imm = cpu.code[p + IMM]!;
   const mode = (imm & 4) !== 0 ? roundingMode(cpu) : imm & 3;

@@ -129,10 +129,6 @@ const ENCODING_RULES: readonly Rule<[Scenario]>[] = [
       shift !== undefined && isResultUndefined(choice.parsed.row, shift),
   },
   {
-    reason: "CVTPI2PS with a memory operand enters MMX state on Intel alone",
-    applies: ({ choice }) => choice.parsed.row.op === "cvtpi2ps" && choice.memory !== undefined,
-  },
-  {
     reason: "SHA's memory operands must be aligned to Intel, and need not to AMD",
     applies: ({ choice, operand }) =>
       choice.parsed.row.feature === "SHA" && operand !== undefined && (operand & 15n) !== 0n,
@@ -172,10 +168,6 @@ function isInMmxOperation({ view, bytes }: Snapshot): boolean {
 }
 
 const OUTCOME_RULES: readonly Rule<[Scenario, NativeAnswer]>[] = [
-  {
-    reason: "AMD is in MMX state already when the store of MASKMOVQ faults",
-    applies: ({ choice }, { trap }) => choice.parsed.row.op === "mmxMaskmovq" && trap !== undefined,
-  },
   {
     reason: "it left 64-bit code",
     applies: (_scenario, { hasLeft }) => hasLeft,
