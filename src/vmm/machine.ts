@@ -130,7 +130,11 @@ export class Machine {
         },
       },
       processorModel(this.config.cpuLevel),
-      { engine: this.config.engine, threshold: this.config.translationThreshold },
+      {
+        engine: this.config.engine,
+        threshold: this.config.translationThreshold,
+        now: () => this.#host.time.now() / 1e6,
+      },
     );
   }
 

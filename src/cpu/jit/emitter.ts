@@ -62,10 +62,8 @@ export interface RuntimeFunctions {
   readonly condition: number;
   /** () → works the flags out into the state block's FLAGS word. */
   readonly settle: number;
-  /** Type index of a unit's function. */
-  readonly unitType: number;
-  /** There is a table of units, so that one can go on to another. */
-  readonly hasTable: boolean;
+  /** (entry, place in the table) → EXIT_: goes on to another unit, if there can be others. */
+  readonly chain: number | undefined;
 }
 
 /** Beyond that many, a return is looked up like any other jump. */
@@ -466,7 +464,7 @@ export class UnitEmitter extends RegisterEmitter {
     this.stateBase();
     fn.get(this.#blockOut);
     this.storeState("i32.store", BLOCK);
-    if (this.runtime.hasTable) this.#chain();
+    if (this.runtime.chain !== undefined) this.#chain(this.runtime.chain);
     fn.get(this.#status);
   }
 
@@ -474,7 +472,7 @@ export class UnitEmitter extends RegisterEmitter {
    * A target outside the unit: if the jump cache knows a unit for it, goes there without returning to
    * JavaScript. The hash is interp/jump-cache.ts's.
    */
-  #chain(): void {
+  #chain(goOn: number): void {
     const { fn } = this;
     const entry = this.entry;
     const lo = fn.local(TYPE_I32);
@@ -509,7 +507,7 @@ export class UnitEmitter extends RegisterEmitter {
       .if();
     fn.get(lo).i32(UNIT_ENTRY_MASK).op("i32.and");
     fn.get(lo).i32(UNIT_SLOT_SHIFT).op("i32.shr_u");
-    fn.returnCallIndirect(this.runtime.unitType);
+    fn.returnCall(goOn);
     fn.end().end().end().end();
   }
 }

@@ -41,6 +41,16 @@ export class Runtime {
     };
   }
 
+  /** Names of operations and how often their executors were called, most often first. */
+  calledExecutors(): [name: string, calls: number][] {
+    const calls = new Map<string, number>();
+    this.fallbacks.forEach((count, row) => {
+      const { op } = ISA_ROWS[row]!;
+      if (count !== 0) calls.set(op, (calls.get(op) ?? 0) + count);
+    });
+    return [...calls].sort(([, a], [, b]) => b - a);
+  }
+
   #exec(p: number): number {
     const cpu = this.#cpu;
     const { s, code } = cpu;

@@ -16,12 +16,15 @@ export interface UnitSource {
 /** Imported functions, by the names that the runtime gives them (jit/runtime.ts). */
 export type RuntimeImport = "refill" | "exec" | "condition" | "settle";
 
+/** Imported beside them, to go on to another unit: (entry, place in the table) → EXIT_. */
+export const IMPORT_CHAIN = "chain";
+
 /**
- * The module's bytes; unit `n` is exported as `u<n>`. Without a table units do not lead to each other, and
+ * The module's bytes; unit `n` is exported as `u<n>`. Unless they are linked, units do not lead to each other, and
  * whoever calls one has it back behind its last block.
  */
-export function translate(units: readonly UnitSource[], hasTable: boolean): Uint8Array {
-  const module = new ModuleBuilder(hasTable);
+export function translate(units: readonly UnitSource[], isLinked: boolean): Uint8Array {
+  const module = new ModuleBuilder();
   const unitType = module.type([TYPE_I32], [TYPE_I32]);
   const runtime: RuntimeFunctions = {
     refill: module.importFunction(
@@ -31,8 +34,9 @@ export function translate(units: readonly UnitSource[], hasTable: boolean): Uint
     exec: module.importFunction("exec", unitType),
     condition: module.importFunction("condition", unitType),
     settle: module.importFunction("settle", module.type([], [])),
-    unitType,
-    hasTable,
+    chain: isLinked
+      ? module.importFunction(IMPORT_CHAIN, module.type([TYPE_I32, TYPE_I32], [TYPE_I32]))
+      : undefined,
   };
   units.forEach(({ code, blocks }, index) => {
     const key = code[blocks[0]!.at + BLOCK_KEY]!;
