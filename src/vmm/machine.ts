@@ -125,6 +125,7 @@ export class Machine {
         },
         environment: {
           readTsc: () => ticksAt(this.clock.now(), TSC_HZ),
+          virtualNs: this.config.clock === "virtual" ? () => this.clock.now() : undefined,
           random32: () => this.#entropy.next32(),
           tscWritten: () => this.platform.lapic.timer.tscChanged(),
         },

@@ -106,7 +106,7 @@ export class Statistics {
       ["number of times rdmsr was intercepted", counters.rdmsr],
       ["number of times wrmsr was intercepted", counters.wrmsr],
       ["number of monitor trap exits", 0],
-      ["number of times pause was intercepted", counters.pause],
+      ["number of times pause was intercepted", counters.pause()],
       ["vm exits due to interrupt window opening", 0],
       ["vm exits due to nmi window opening", 0],
       ["number of times in/out was intercepted", counters.inout],

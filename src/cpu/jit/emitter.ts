@@ -14,7 +14,7 @@
 // Registers are loaded at the top and stored at the way out; in between only locals change, and only when an
 // instruction is complete, so that every point where it can fault has the state from before it.
 import { JUMP_CACHE_OFFSET, TLB_CONTEXT, TLB_TABLE } from "../../mmu/machine-layout.ts";
-import { NEXT } from "../decode/record.ts";
+import { NEXT, RECORD_WORDS } from "../decode/record.ts";
 import { WIDTH_64 } from "../flags.ts";
 import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import {
@@ -58,6 +58,10 @@ export interface RuntimeFunctions {
   readonly refill: number;
   /** (record) → EXEC_ status. */
   readonly exec: number;
+  /** The same for the last instruction of a block, behind which the run loop may have to look around. */
+  readonly execAndLook: number;
+  /** () → the time stamp counter before the guest's offset, a double. */
+  readonly ticks: number;
   /** (condition code) → 0 or 1, from the state block. */
   readonly condition: number;
   /** () → works the flags out into the state block's FLAGS word. */
@@ -254,10 +258,11 @@ export class UnitEmitter extends RegisterEmitter {
 
   /**
    * Calls the executor of the instruction at `p`, with all state in its block, and takes the state back from
-   * there. Control goes on behind it unless it faulted or something asks to stop.
+   * there. Control goes on behind it unless it faulted or something asks to stop; with `isLooking`, which is for
+   * a block's last instruction, nor if there is anything for the run loop to see.
    */
-  callExecutor(p: number): void {
-    const { fn } = this;
+  callExecutor(p: number, isLooking = false): void {
+    const { fn, runtime } = this;
     const record = p + this.blocks[this.index]!.delta;
     this.#spill();
     this.stateBase();
@@ -267,7 +272,10 @@ export class UnitEmitter extends RegisterEmitter {
     fn.i32(this.block + this.blocks[this.index]!.delta);
     this.storeState("i32.store", BLOCK);
     // Whatever it is if not done, all state is in the block already.
-    fn.i32(record).call(this.runtime.exec).tee(this.#status).if();
+    fn.i32(record)
+      .call(isLooking ? runtime.execAndLook : runtime.exec)
+      .tee(this.#status)
+      .if();
     fn.get(this.#status).op("return").end();
     this.#reload();
     this.knownKind = -1;
@@ -294,6 +302,8 @@ export class UnitEmitter extends RegisterEmitter {
       this.fn.set(this.gpr(register));
     }
     this.#loadFlags();
+    this.loadState("i32.load", TLB_TABLE);
+    this.fn.set(this.tlb);
     this.loadState("i32.load", REMAINING);
     this.fn.set(this.#remaining);
   }
@@ -365,6 +375,13 @@ export class UnitEmitter extends RegisterEmitter {
       if (isNext && this.#leftKinds[i]! >= 0) return this.#leftKinds[i]!;
     }
     return -1;
+  }
+
+  /** Pushes how many instructions of the budget are left once the one at `p` has begun. */
+  pushRemaining(p: number): void {
+    const ahead = (endOf(this.code, this.block) - p) / RECORD_WORDS - 1;
+    this.fn.get(this.#remaining);
+    if (ahead !== 0) this.fn.i32(ahead).op("i32.add");
   }
 
   flagsUsed(): void {
