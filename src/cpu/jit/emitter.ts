@@ -15,7 +15,7 @@
 // Registers are loaded at the top and stored at the way out; in between only locals change, and only when an
 // instruction is complete, so that every point where it can fault has the state from before it.
 import { JUMP_CACHE_OFFSET, TLB_CONTEXT, TLB_TABLE } from "../../mmu/machine-layout.ts";
-import { NEXT, RECORD_WORDS } from "../decode/record.ts";
+import { NEXT, RECORD_WORDS, ROW, SLOTS } from "../decode/record.ts";
 import { WIDTH_64 } from "../flags.ts";
 import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import {
@@ -47,8 +47,10 @@ import {
   GPR,
   REMAINING,
   RIP,
+  ZERO,
 } from "../state-layout.ts";
 import { isLongKey } from "../system/mode.ts";
+import { isFlagless, isLight } from "./light.ts";
 import { RegisterEmitter } from "./register-emitter.ts";
 import { endOf, isCall, successorsOf } from "./unit.ts";
 import type { ByteBuffer } from "./wasm/byte-buffer.ts";
@@ -277,6 +279,11 @@ export class UnitEmitter extends RegisterEmitter {
    */
   callExecutor(p: number, isLooking = false): void {
     const { fn, runtime } = this;
+    const row = this.code[p + ROW]!;
+    if (isLight(row)) {
+      this.#callLight(p, isFlagless(row));
+      return;
+    }
     const record = p + this.blocks[this.index]!.delta;
     this.#spill();
     this.stateBase();
@@ -294,6 +301,46 @@ export class UnitEmitter extends RegisterEmitter {
     this.#reload();
     this.knownKind = -1;
     this.expectedKind = -1;
+  }
+
+  /** The same for one that sees no general registers but those of its operand's address. */
+  #callLight(p: number, isFlagless: boolean): void {
+    const { fn } = this;
+    const record = p + this.blocks[this.index]!.delta;
+    const block = this.block + this.blocks[this.index]!.delta;
+    for (const slot of [(this.code[p + SLOTS]! >>> 16) & 0xff, this.code[p + SLOTS]! >>> 24]) {
+      if (slot < GPR || slot >= ZERO || ((slot - GPR) & 1) !== 0) continue;
+      this.stateBase();
+      this.get64(slot);
+      this.storeState("i64.store", slot);
+    }
+    this.stateBase();
+    this.pushBlockStart();
+    this.storeState("i64.store", RIP);
+    this.stateBase();
+    fn.i32(block);
+    this.storeState("i32.store", BLOCK);
+    this.stateBase();
+    fn.get(this.#remaining);
+    this.storeState("i32.store", REMAINING);
+    if (!isFlagless) {
+      this.#lateFlags?.write();
+      this.publishFlags();
+    }
+    fn.i32(record).call(this.runtime.exec).set(this.#status);
+    if (!isFlagless) {
+      this.fetchFlags();
+      this.knownKind = -1;
+      this.expectedKind = -1;
+    }
+    fn.get(this.#status).if();
+    this.#lateFlags?.write();
+    // An instruction that faulted is to be gone back to; one that was done is not.
+    fn.i32(record + RECORD_WORDS).i32(record);
+    fn.get(this.#status).i32(EXIT_BAIL).op("i32.eq").op("select").set(this.#record);
+    fn.i32(block).set(this.#blockOut);
+    this.pushBlockStart();
+    fn.set(this.#rip).br(this.#exit).end();
   }
 
   /** All state into the block, as an executor wants it. */
