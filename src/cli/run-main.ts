@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The last lines of every command: arguments in, exit status out, errors as one sentence.
 import { VmmError } from "../base/errors.ts";
+import { complain } from "./complain.ts";
 import { UsageError } from "./getopt.ts";
 import { watchOutput } from "./terminal.ts";
 
@@ -29,11 +30,12 @@ export async function runCommand(
     return await command(argv);
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`${frame.name}: ${error.message}\n${frame.usage}`);
+      complain(frame.name, error.message);
+      process.stderr.write(frame.usage);
       return frame.usageStatus;
     }
     if (error instanceof VmmError) {
-      process.stderr.write(`${frame.name}: ${error.message}\n`);
+      complain(frame.name, error.message);
       return frame.errorStatus;
     }
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -163,6 +163,12 @@ function commandLineBytes(text: string, longest: number): Uint8Array {
 
 /** As high as the kernel and low memory allow, on a page boundary, behind the kernel. */
 function placeInitrd(memory: GuestMemory, source: ByteSource, kernel: Placed) {
+  if (source.size === 0) {
+    throw new VmmError(
+      "ERR_BAD_IMAGE",
+      "the initial RAM disk is empty: leave it away, or repair it",
+    );
+  }
   const limit = Math.min(memory.lowmem, kernel.initrdMax + 1);
   const address = alignDown(limit - source.size, PAGE);
   if (address < kernel.end) {
