@@ -57,7 +57,7 @@ function parse(argv: readonly string[]): Request {
   let hostDirectory: string | undefined;
   for (const { letter, argument = "" } of options) {
     if (letter === "d") disks.push(argument);
-    else if (letter === "e") variables.push(argument);
+    else if (letter === "e") variables.push(assignment(argument));
     else if (letter === "h") hostDirectory = argument;
     else if (letter === "m") memory = argument;
     else if (letter === "c" && argument !== "stdio") {
@@ -70,6 +70,11 @@ function parse(argv: readonly string[]): Request {
   if (name === undefined || rest.length > 0) throw new UsageError("expected the name of one VM");
   if (disks.length > MAX_DISKS) throw new UsageError(`more than ${MAX_DISKS} disks`);
   return { name, memoryBytes: parseMemorySize(memory), disks, hostDirectory, variables };
+}
+
+function assignment(text: string): string {
+  if (text.indexOf("=") > 0) return text;
+  throw new VmmError("ERR_BAD_OPTION", `invalid variable '${text}': expected name=value`);
 }
 
 export async function bhyveload(argv: readonly string[]): Promise<number> {

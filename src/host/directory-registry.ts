@@ -282,7 +282,11 @@ function damaged(file: string): VmmError {
 }
 
 function isDirectory(place: string): boolean {
-  return fs.statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+  return (
+    attempt(`look at ${place}`, () =>
+      fs.statSync(place, { throwIfNoEntry: false })?.isDirectory(),
+    ) === true
+  );
 }
 
 /** Waits until the names in a directory are on the disk. */
