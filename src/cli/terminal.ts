@@ -52,13 +52,15 @@ const QUIET_LOSSES: readonly (string | undefined)[] = ["EPIPE", "EIO"];
  * such as a full disk, is told to `complain`.
  */
 export function watchOutput(complain: (error: Error) => void, errorStatus: number): void {
+  let isTold = false;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (QUIET_LOSSES.includes(error.code)) {
       // As SIGPIPE would end a program: quietly.
       outputLost(128 + os.constants.signals.SIGPIPE);
       return;
     }
-    complain(error);
+    if (!isTold) complain(error);
+    isTold = true;
     outputLost(errorStatus);
   });
   // What cannot be said cannot be complained about either.
@@ -69,8 +71,10 @@ export function watchOutput(complain: (error: Error) => void, errorStatus: numbe
 export function outputWritten(): Promise<void> {
   const { stdout } = process;
   return new Promise((resolve) => {
-    if (stdout.writable) stdout.write("", () => resolve());
-    else resolve();
+    // What went wrong with it is told a moment later.
+    const done = () => setImmediate(resolve);
+    if (stdout.writable) stdout.write("", done);
+    else done();
   });
 }
 
