@@ -105,6 +105,9 @@ function placeBzImage(memory: GuestMemory, request: LinuxRequest, image: BzImage
 
 function placeVmlinux(memory: GuestMemory, elf: ElfFile): Placed {
   const segments = elf.segments.filter(({ type, memSize }) => type === PT_LOAD && memSize > 0);
+  if (segments.length === 0) {
+    throw bad(elf, "has nothing to load: it is a module or another object file, not a kernel");
+  }
   let start = Number.POSITIVE_INFINITY;
   let end = 0;
   let total = 0;

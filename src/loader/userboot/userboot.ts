@@ -133,8 +133,10 @@ async function interact(loader: Loader): Promise<Leave> {
 }
 
 /** There is nobody any more who could say what to do about it. */
-function quit({ complaint }: Loader): Leave {
-  return complaint === undefined ? { kind: "quit" } : { kind: "quit", complaint };
+function quit({ complaint, files: { unreadable } }: Loader): Leave {
+  if (complaint === undefined) return { kind: "quit" };
+  const reason = unreadable === undefined ? "" : ` (${unreadable})`;
+  return { kind: "quit", complaint: `${complaint}${reason}` };
 }
 
 /** What the loader itself sets, and the checks on what must stay sensible. */
