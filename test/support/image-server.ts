@@ -10,9 +10,10 @@ export interface ServedRequest {
   readonly status: number;
 }
 
-/** What the server does with one answer: breaks it off behind so many bytes, or answers with a status. */
+/** What the server does with one answer: breaks it off or stops behind so many bytes, or answers with a status. */
 export type Trouble =
   | { readonly cutAt: number }
+  | { readonly stallAt: number }
   | { readonly status: number; readonly location?: string };
 
 export class ImageServer {
@@ -70,7 +71,7 @@ export class ImageServer {
     } else if (bytes === undefined) {
       answer(404);
       response.end("no such file");
-    } else this.#send(request, response, { bytes, answer, cutAt: trouble?.cutAt });
+    } else this.#send(request, response, { bytes, answer, trouble });
   }
 
   #send(
@@ -79,10 +80,10 @@ export class ImageServer {
     file: {
       bytes: Uint8Array;
       answer: (status: number, headers: http.OutgoingHttpHeaders) => void;
-      cutAt: number | undefined;
+      trouble: Exclude<Trouble, { status: number }> | undefined;
     },
   ): void {
-    const { bytes, answer, cutAt } = file;
+    const { bytes, answer, trouble } = file;
     const etag = `"${createHash("md5").update(bytes).digest("hex")}"`;
     const versions = this.hasVersions ? { etag } : {};
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
@@ -97,7 +98,8 @@ export class ImageServer {
       ? { "content-range": `bytes ${start}-${bytes.length - 1}/${bytes.length}` }
       : {};
     answer(isRange ? 206 : 200, { ...versions, ...place, "content-length": body.length });
-    if (cutAt === undefined) response.end(body);
-    else response.write(body.subarray(0, cutAt), () => response.destroy());
+    if (trouble === undefined) response.end(body);
+    else if ("stallAt" in trouble) response.write(body.subarray(0, trouble.stallAt));
+    else response.write(body.subarray(0, trouble.cutAt), () => response.destroy());
   }
 }

@@ -14,7 +14,7 @@ export class SparseFile {
   /** Where the block begins. */
   #offset = 0;
 
-  /** Replaces a file of that name. Throws ERR_IO, ERR_NO_SPACE, ERR_NOT_FOUND. */
+  /** Truncates a file of that name. Throws ERR_IO, ERR_NO_SPACE, ERR_NOT_FOUND. */
   constructor(path: string) {
     this.path = path;
     this.#fd = this.#attempt(() => fs.openSync(path, "w", 0o644));
