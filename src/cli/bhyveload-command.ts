@@ -28,7 +28,8 @@ export const BHYVELOAD: CommandFrame = {
 Loads a FreeBSD kernel into a VM, making the VM if need be, and leaves it ready for bhyve.
 
   -m size        memory: MiB, or with a suffix k, m, g (default 256M); bhyve must get the same
-  -d disk        image of a disk; up to 32, disk0: is the first
+  -d disk        image of a disk; up to 32, disk0: is the first; what the loader has to know of it follows as for
+                 bhyve: ,format=raw|qcow2 unless its name says so, ,backing=path, ,overlay=path
   -h dir         directory of this host, which the loader sees as host0:
   -e name=value  variable for the loader's and the kernel's environment
   -c console     stdio, the loader's terminal

@@ -27,7 +27,8 @@ export const RUN: CommandFrame = {
 
 Loads a guest, runs it, watches its console, and says how it went. Nothing is left behind.
 
-  --freebsd image     disk image with a FreeBSD kernel
+  --freebsd image     disk image with a FreeBSD kernel: raw, or qcow2 if it is named so; path,overlay=file keeps
+                      what the guest writes in that file, and path,format=raw|qcow2 says what it is
   --linux kernel      bzImage or vmlinux; --system-map names its functions in backtraces
   --guest teach       the guest that comes with tshyve
   --expect pattern    text, or an expression between slashes, that has to be printed; several in this order
@@ -40,7 +41,7 @@ Loads a guest, runs it, watches its console, and says how it went. Nothing is le
   --junit file        the result for a CI server
   --capsule dir       where a failure is written down (default tshyve-failure)
   --replay dir        runs a failure again, to the same instruction
-  --write-disks       writes go to the images; otherwise they are forgotten
+  --write-disks       writes go to the images; otherwise they are forgotten, but for disks with an overlay=file
   --allow-panic       a kernel's panic does not end the run
   -- command          typed at the guest's first prompt; for Linux, what init is started with
 

@@ -8,6 +8,7 @@ import { BHYVE, bhyve } from "./bhyve-command.ts";
 import { BHYVECTL, bhyvectl } from "./bhyvectl-command.ts";
 import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
 import { DEMO, demo } from "./demo-command.ts";
+import { FETCH, fetchImage, IMAGES, images } from "./fetch-command.ts";
 import { UsageError } from "./getopt.ts";
 import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
 import { RUN, run } from "./run-command.ts";
@@ -29,6 +30,8 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
   tshyve bhyvectl ...         inspect, change or destroy a VM
   tshyve backtrace ...        who called whom in a VM's kernel
   tshyve run ...              load, run and judge a guest in one process, for CI
+  tshyve images               disks and kernels that can be fetched
+  tshyve fetch image          download one, check it, unpack it, print where it is
   tshyve demo                 play all this with a small guest that comes along
 
 "tshyve command --help" tells more of each.
@@ -90,6 +93,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   backtrace: (argv) => runCommand(BACKTRACE, backtrace, argv),
   bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
   run: (argv) => runCommand(RUN, run, argv),
+  images: (argv) => runCommand(IMAGES, images, argv),
+  fetch: (argv) => runCommand(FETCH, fetchImage, argv),
   demo: (argv) => runCommand(DEMO, demo, argv),
 };
 

@@ -98,7 +98,7 @@ export const DEVICE_CATALOG: Readonly<Record<DeviceName, CatalogEntry<PciDevice>
     create: createUart,
   },
   "virtio-blk": {
-    description: `disk: virtio-blk,path[,nocache][,direct|sync][,ro][,sectorsize=logical[/physical]][,nodelete][,ser=serial]${INTERFACE_USAGE}`,
+    description: `disk: virtio-blk,path[,nocache][,direct|sync][,ro][,sectorsize=logical[/physical]][,nodelete][,ser=serial][,format=raw|qcow2][,backing=path][,overlay=path|memory]${INTERFACE_USAGE}`,
     create: createVirtioBlk,
   },
   "virtio-rnd": {

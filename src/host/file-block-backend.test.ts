@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { BlockBackend, BlockRequest, BlockStatus } from "../devices/backend/block-backend.ts";
 import { parseBlockOptions } from "../devices/virtio/block/options.ts";
 import { GuestMemory, MIB } from "../mmu/guest-memory.ts";
-import { openBlockFile, sizeByReading } from "./file-block-backend.ts";
+import { sizeByReading } from "./disk-file.ts";
+import { openBlockFile } from "./file-block-backend.ts";
 
 const BYTES = 64 * 512;
 

@@ -18,59 +18,46 @@ import {
   type BlockStatus,
 } from "../devices/backend/block-backend.ts";
 import type { BlockFileOptions } from "../devices/virtio/block/options.ts";
+import { type OpenFile, openDiskFile } from "./disk-file.ts";
 
-const DEFAULT_PHYSICAL_BYTES = 4096;
+export const DEFAULT_PHYSICAL_BYTES = 4096;
 const ZEROES = new Uint8Array(1024 * 1024);
-/** Why a file cannot be opened for writing though it can be read. */
-const READ_ONLY_ERRORS = new Set(["EACCES", "EPERM", "EROFS", "ETXTBSY"]);
-
-interface OpenFile {
-  readonly fd: number;
-  readonly sizeBytes: number;
-  readonly isReadOnly: boolean;
-}
 
 /**
- * Opens a disk's image. A file that can only be read is attached read-only, and `warn` hears of it.
+ * Opens a disk's raw image. A file that can only be read is attached read-only, and `warn` hears of it.
  * Throws ERR_NOT_FOUND, ERR_BAD_OPTION for what is no file, ERR_BAD_IMAGE for a size that is not whole
  * sectors, ERR_IO.
  */
 export function openBlockFile(options: BlockFileOptions, warn: Warn): BlockBackend {
-  const { path } = options;
-  requireDisk(path);
-  const file = openFile(options, warn);
-  const sectorBytes = options.sectorSize?.logicalBytes ?? BLOCK_UNIT_BYTES;
-  const { sizeBytes } = file;
-  if (sizeBytes === 0 || sizeBytes % sectorBytes !== 0) {
+  const { path, isReadOnly } = options;
+  const file = openDiskFile({ path, isReadOnly, writeFlags: writeFlagsOf(options) }, warn);
+  try {
+    requireWholeSectors(file.sizeBytes, options);
+  } catch (error) {
     fs.closeSync(file.fd);
-    const what =
-      sizeBytes === 0
-        ? "is empty"
-        : `has ${sizeBytes} bytes, which is not a multiple of its ${sectorBytes}-byte sectors`;
-    throw new VmmError("ERR_BAD_IMAGE", `disk image ${path} ${what}`);
+    throw error;
   }
   return new FileBlockBackend(file, options);
 }
 
-/** Where a file or device ends, found by reading: what the host reports as a device's size is 0. */
-export function sizeByReading(fd: number): number {
-  const sector = new Uint8Array(BLOCK_UNIT_BYTES);
-  const hasSector = (index: number) => {
-    try {
-      return fs.readSync(fd, sector, 0, sector.length, index * sector.length) === sector.length;
-    } catch {
-      return false;
-    }
-  };
-  let inside = 0;
-  let beyond = 1;
-  for (; hasSector(beyond - 1); beyond *= 2) inside = beyond;
-  while (beyond - inside > 1) {
-    const middle = Math.floor((inside + beyond) / 2);
-    if (hasSector(middle - 1)) inside = middle;
-    else beyond = middle;
-  }
-  return inside * sector.length;
+/** Throws ERR_BAD_IMAGE for a disk of no sectors, or of parts of one. */
+export function requireWholeSectors(
+  sizeBytes: number,
+  { path, sectorSize }: BlockFileOptions,
+): void {
+  const sectorBytes = sectorSize?.logicalBytes ?? BLOCK_UNIT_BYTES;
+  if (sizeBytes > 0 && sizeBytes % sectorBytes === 0) return;
+  const what =
+    sizeBytes === 0
+      ? "is empty"
+      : `has ${sizeBytes} bytes, which is not a multiple of its ${sectorBytes}-byte sectors`;
+  throw new VmmError("ERR_BAD_IMAGE", `disk image ${path} ${what}`);
+}
+
+/** What open(2) is told for `sync` and `nocache`. */
+function writeFlagsOf({ isSync, isUncached }: BlockFileOptions): number {
+  const { O_SYNC, O_DSYNC } = fs.constants;
+  return isSync ? O_SYNC : isUncached ? (O_DSYNC ?? O_SYNC) : 0;
 }
 
 class FileBlockBackend implements BlockBackend {
@@ -148,62 +135,4 @@ function withoutFirst(buffers: readonly Uint8Array[], bytes: number): Uint8Array
     skip = Math.max(0, skip - buffer.length);
   }
   return rest;
-}
-
-/** Looked at before it is opened: opening a pipe would wait for its other end. */
-function requireDisk(path: string): void {
-  let stat: fs.Stats;
-  try {
-    stat = fs.statSync(path);
-  } catch (error) {
-    throw openError(path, error);
-  }
-  if (stat.isFile() || stat.isBlockDevice()) return;
-  // FreeBSD's disks are character devices; elsewhere those are terminals and the like.
-  if (stat.isCharacterDevice() && process.platform === "freebsd") return;
-  const what = stat.isDirectory() ? "a directory" : "neither a file nor a disk";
-  throw new VmmError("ERR_BAD_OPTION", `disk image ${path} is ${what}`);
-}
-
-function openFile(options: BlockFileOptions, warn: Warn): OpenFile {
-  const { path, isReadOnly } = options;
-  const { O_RDWR, O_SYNC, O_DSYNC } = fs.constants;
-  const extra = options.isSync ? O_SYNC : options.isUncached ? (O_DSYNC ?? O_SYNC) : 0;
-  if (!isReadOnly) {
-    try {
-      return describe(fs.openSync(path, O_RDWR | extra), false);
-    } catch (error) {
-      if (!READ_ONLY_ERRORS.has(codeOf(error))) throw openError(path, error);
-      const file = openToRead(path);
-      warn(`disk image ${path} cannot be written (${codeOf(error)}): it is attached read-only`);
-      return file;
-    }
-  }
-  return openToRead(path);
-}
-
-function openToRead(path: string): OpenFile {
-  try {
-    return describe(fs.openSync(path, fs.constants.O_RDONLY), true);
-  } catch (error) {
-    throw openError(path, error);
-  }
-}
-
-function describe(fd: number, isReadOnly: boolean): OpenFile {
-  const stat = fs.fstatSync(fd);
-  return { fd, sizeBytes: stat.isFile() ? stat.size : sizeByReading(fd), isReadOnly };
-}
-
-function openError(path: string, cause: unknown): VmmError {
-  const code = codeOf(cause);
-  if (code === "ENOENT" || code === "ENOTDIR") {
-    return new VmmError("ERR_NOT_FOUND", `disk image ${path} does not exist`, { cause });
-  }
-  const why = code === "EACCES" || code === "EPERM" ? "permission denied" : code;
-  return new VmmError("ERR_IO", `disk image ${path} cannot be opened: ${why}`, { cause });
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
 }

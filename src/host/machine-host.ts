@@ -10,7 +10,7 @@ import type { BlockFileOptions } from "../devices/virtio/block/options.ts";
 import type { Entropy } from "../vmm/entropy.ts";
 import type { MachineHost } from "../vmm/machine.ts";
 import { openCharDevice, type PolledCharBackend } from "./char-device.ts";
-import { openBlockFile } from "./file-block-backend.ts";
+import { openDisk } from "./disk-image.ts";
 
 export interface MachineHostOptions {
   /** What `stdio` is. */
@@ -63,7 +63,7 @@ export function makeMachineHost(options: MachineHostOptions): MachineHost {
     epochSeconds: Date.now() / 1000,
     zoneOffsetSeconds: -60 * new Date().getTimezoneOffset(),
     name: os.hostname(),
-    openBlock: options.openBlock ?? ((file) => openBlockFile(file, warn)),
+    openBlock: options.openBlock ?? ((file) => openDisk(file, warn)),
     openChar,
     poll: () => {
       for (const device of polled) device.poll();

@@ -5,11 +5,11 @@ import type { Warn } from "../base/warn.ts";
 import type { BlockBackend } from "../devices/backend/block-backend.ts";
 import { MemoryBlockBackend } from "../devices/backend/memory-block.ts";
 import { SnapshotBlockBackend } from "../devices/backend/snapshot-block.ts";
-import type { BlockFileOptions } from "../devices/virtio/block/options.ts";
+import { type BlockFileOptions, parseImagePath } from "../devices/virtio/block/options.ts";
 import { Config } from "../vmm/config.ts";
 import { type ClockKind, setLpcDevice, setPciSlot } from "../vmm/machine-config.ts";
 import type { Registry } from "../vmm/registry.ts";
-import { openBlockFile } from "./file-block-backend.ts";
+import { openDisk as openDiskImage } from "./disk-image.ts";
 import type { FileOrBytes } from "./load-guest.ts";
 
 export interface VmmOptions {
@@ -20,7 +20,8 @@ export interface VmmOptions {
   /** Bytes, or text as behind `-m`: `256M`, which is the default. */
   readonly memory?: string | number;
   /**
-   * Images of disks: paths, or bytes that the guest then reads and writes in place. They become virtio-blk
+   * Images of disks: paths, with `,format=…`, `,backing=…`, `,overlay=…` behind them where these are needed, or
+   * bytes that the guest then reads and writes in place. They become virtio-blk
    * devices from slot 3 on, and FreeBSD's loader finds them as `disk0:`, `disk1:`, ….
    */
   readonly disks?: readonly FileOrBytes[];
@@ -73,21 +74,30 @@ function addDisks(config: Config, disks: readonly FileOrBytes[]): void {
   for (const [index, disk] of disks.entries()) {
     while (config.has(`pci.0.${slot}.0.device`)) slot++;
     if (slot >= 31) throw new VmmError("ERR_BAD_OPTION", "there is no PCI slot left for a disk");
-    const path = typeof disk === "string" ? disk : `${MEMORY_PREFIX}${index}`;
+    const { path, image } =
+      typeof disk === "string"
+        ? parseImagePath(disk)
+        : { path: `${MEMORY_PREFIX}${index}`, image: {} };
     if (path.includes(",")) {
       throw new VmmError("ERR_BAD_OPTION", `a disk's path cannot have a comma in it: ${path}`);
     }
     config.set(`pci.0.${slot}.0.device`, "virtio-blk");
     config.set(`pci.0.${slot}.0.path`, path);
+    for (const [name, value] of Object.entries(image)) {
+      if (value !== undefined) config.set(`pci.0.${slot}.0.${name}`, value);
+    }
   }
 }
 
-/** The image of an embedded disk, or the file's; what is written to it goes nowhere in a snapshot. */
+/**
+ * The image of an embedded disk, or the file's; what is written to it goes nowhere in a snapshot, unless the user has
+ * named an overlay for it.
+ */
 export function openDisk(options: VmmOptions, file: BlockFileOptions, warn: Warn): BlockBackend {
   const { disks = [], snapshot = false } = options;
-  const isProtected = snapshot && !file.isReadOnly;
+  const isProtected = snapshot && !file.isReadOnly && file.image.overlay === undefined;
   const opened = isProtected ? { ...file, isReadOnly: true } : file;
-  const disk = openMemoryDisk(disks, opened) ?? openBlockFile(opened, warn);
+  const disk = openMemoryDisk(disks, opened) ?? openDiskImage(opened, warn);
   return isProtected ? new SnapshotBlockBackend(disk) : disk;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // From a request to a VM with its guest in memory.
+import { parseImagePath } from "../../devices/virtio/block/options.ts";
 import { guestDisk } from "../../host/embedded-guest.ts";
 import type { LoadRequest } from "../../host/vm-types.ts";
 import { Vmm } from "../../host/vmm.ts";
@@ -28,7 +29,7 @@ export async function prepareGuest(request: RunRequest, name: string): Promise<P
   });
   const images = devices.flatMap(imageOf);
   if (guest.kind !== "linux") {
-    const files = typeof disk === "string" ? [disk, ...images] : images;
+    const files = typeof disk === "string" ? [parseImagePath(disk).path, ...images] : images;
     return { vmm, load: { kind: "freebsd", disks: [disk!] }, files: [...new Set(files)] };
   }
   const { kernel, initrd, systemMap } = guest;
@@ -48,19 +49,30 @@ function commandLine({ guest, command }: RunRequest): string {
   return command.length === 0 ? append : `${append} -- ${command.join(" ")}`;
 }
 
-/** The disk that FreeBSD's loader starts from. */
-function diskOf({ guest }: RunRequest): string | Uint8Array | undefined {
-  if (guest.kind === "freebsd") return guest.image;
+/** The disk that FreeBSD's loader starts from; if -s attaches it, as that says, so that both see the same. */
+function diskOf({ guest, devices }: RunRequest): string | Uint8Array | undefined {
+  if (guest.kind === "freebsd") {
+    const { image } = guest;
+    return devices.map(attachedDisk).find((disk) => disk?.path === image)?.text ?? image;
+  }
   return guest.kind === "embedded" ? guestDisk(guest.name) : undefined;
 }
 
 /** True if -s attaches the image already. */
 function isAttached({ devices }: RunRequest, disk: string | Uint8Array): boolean {
-  return devices.flatMap(imageOf).some((image) => image === disk);
+  return devices.some((device) => attachedDisk(device)?.text === disk);
 }
 
 /** The image in a -s option. */
 function imageOf(device: string): string[] {
-  const match = /^[^,]+,virtio-blk,([^,]+)/.exec(device);
-  return match === null ? [] : [match[1]!];
+  const disk = attachedDisk(device);
+  return disk === undefined ? [] : [disk.path];
+}
+
+/** The image in a -s option, and all that a loader has to know of it, as one text. */
+function attachedDisk(device: string): { path: string; text: string } | undefined {
+  const [, path, options = ""] = /^[^,]+,virtio-blk,([^,]+)(,.*)?$/.exec(device) ?? [];
+  if (path === undefined) return undefined;
+  const words = options.split(",").filter((word) => /^(format|backing|overlay)=/.test(word));
+  return { path, text: [path, ...words].join(",") };
 }

@@ -23,7 +23,24 @@ export interface BlockFileOptions {
   readonly canDiscard: boolean;
   /** `sectorsize=logical[/physical]`; undefined takes the image's own. */
   readonly sectorSize: SectorSize | undefined;
+  readonly image: ImageOptions;
 }
+
+export const DISK_FORMATS = ["raw", "qcow2"] as const;
+export type DiskFormat = (typeof DISK_FORMATS)[number];
+
+/** What kind of image it is, and what it lies on. */
+export interface ImageOptions {
+  /** `format=raw` or `format=qcow2`; undefined goes by the file's name. */
+  readonly format: DiskFormat | undefined;
+  /** `backing=path`: the base of a qcow2 image that has one. */
+  readonly backing: string | undefined;
+  /** `overlay=path`: what is written goes there, and the image is only read. `memory`: it is forgotten. */
+  readonly overlay: string | undefined;
+}
+
+/** What `overlay=` says for changes that are forgotten. */
+export const OVERLAY_IN_MEMORY = "memory";
 
 export interface BlockOptions {
   readonly file: BlockFileOptions;
@@ -48,9 +65,35 @@ export function parseBlockOptions(text: string | undefined): BlockOptions {
     isSync: takeFlag(rest, "sync") || isDirect,
     canDiscard: !takeFlag(rest, "nodelete"),
     sectorSize: parseSectorSize(takeValue(rest, "sectorsize")),
+    image: takeImageOptions(rest),
   };
   const short = takeValue(rest, "ser");
   return { file, serial: takeValue(rest, "serial") ?? short, rest };
+}
+
+/**
+ * A disk for a loader, which only reads: `path[,format=…][,backing=…][,overlay=…]`. Throws ERR_BAD_OPTION; commas
+ * without such an option behind them are the path's.
+ */
+export function parseImagePath(text: string): { path: string; image: ImageOptions } {
+  const [path = "", ...options] = text.split(/,(?=(?:format|backing|overlay)=)/);
+  return { path, image: takeImageOptions(parseOptionList(options.join(","))) };
+}
+
+function takeImageOptions(options: Map<string, string | true>): ImageOptions {
+  const name = takeValue(options, "format");
+  const format = DISK_FORMATS.find((each) => each === name);
+  if (name !== undefined && format === undefined) {
+    const message = `a disk's format is ${DISK_FORMATS.join(" or ")}, and not "${name}"`;
+    throw new VmmError("ERR_BAD_OPTION", message);
+  }
+  return { format, backing: takePath(options, "backing"), overlay: takePath(options, "overlay") };
+}
+
+function takePath(options: Map<string, string | true>, name: string): string | undefined {
+  const path = takeValue(options, name);
+  if (path === "") throw new VmmError("ERR_BAD_OPTION", `option ${name} needs a value: ${name}=…`);
+  return path;
 }
 
 function parseSectorSize(text: string | undefined): SectorSize | undefined {
