@@ -16,7 +16,6 @@
 // instruction is complete, so that every point where it can fault has the state from before it.
 import { JUMP_CACHE_OFFSET, TLB_CONTEXT, TLB_TABLE } from "../../mmu/machine-layout.ts";
 import { NEXT, RECORD_WORDS, ROW, SLOTS } from "../decode/record.ts";
-import { WIDTH_64 } from "../flags.ts";
 import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import {
   JUMP_CONTEXT,
@@ -37,25 +36,15 @@ import {
   UNIT_ENTRY_MASK,
   UNIT_SLOT_SHIFT,
 } from "../interp/translation.ts";
-import {
-  BLOCK,
-  CC_KIND,
-  CC_RESULT,
-  CC_SOURCE,
-  CURRENT,
-  FLAGS,
-  GPR,
-  REMAINING,
-  RIP,
-  ZERO,
-} from "../state-layout.ts";
+import { BLOCK, CURRENT, GPR, REMAINING, RIP, ZERO } from "../state-layout.ts";
 import { isLongKey } from "../system/mode.ts";
+import { FlagEmitter } from "./flag-emitter.ts";
 import { isFlagless, isLight } from "./light.ts";
-import { RegisterEmitter } from "./register-emitter.ts";
+
 import { endOf, isCall, successorsOf } from "./unit.ts";
 import type { ByteBuffer } from "./wasm/byte-buffer.ts";
 import type { Label, Local } from "./wasm/function-builder.ts";
-import { TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
+import { TYPE_I32, TYPE_I64 } from "./wasm/opcodes.ts";
 
 /** Function indexes in the unit's module. */
 export interface RuntimeFunctions {
@@ -88,7 +77,7 @@ export interface UnitBlock {
   readonly delta: number;
 }
 
-export class UnitEmitter extends RegisterEmitter {
+export class UnitEmitter extends FlagEmitter {
   readonly blocks: readonly UnitBlock[];
   readonly runtime: RuntimeFunctions;
   /** What the blocks were decoded for. */
@@ -98,11 +87,6 @@ export class UnitEmitter extends RegisterEmitter {
 
   // Locals that live as long as the function.
   readonly pc: Local;
-  readonly ccKind: Local;
-  readonly ccResult: Local;
-  readonly ccSource: Local;
-  /** RFLAGS; its arithmetic bits as far as the kind says so. */
-  readonly flags: Local;
   readonly tlb: Local;
   readonly address: Local;
   readonly entry: Local;
@@ -112,7 +96,6 @@ export class UnitEmitter extends RegisterEmitter {
   readonly #record: Local;
   readonly #blockOut: Local;
   readonly #next: Local;
-  #usesFlags = false;
 
   // Labels.
   #exit!: Label;
@@ -126,15 +109,8 @@ export class UnitEmitter extends RegisterEmitter {
   block = 0;
   /** The block being written has made sure that vector instructions do not fault. */
   isVectorChecked = false;
-  /** Kind of the flags as far as this block has set them (see lazy-flags.ts); -1 if they are from before it. */
-  knownKind = -1;
-  /** What the flags from before the block probably are; -1 if there is nothing to go by. */
-  expectedKind = -1;
   /** Kind that each block leaves behind, as far as blocks are written. */
   readonly #leftKinds: number[] = [];
-  #temps: [ValueType, Local][] = [];
-  /** Writes the bits of RFLAGS that instructions so far leave there and nothing has asked for yet. */
-  #lateFlags: { readonly write: () => void; readonly temps: [ValueType, Local][] } | undefined;
 
   constructor(
     code: Int32Array,
@@ -150,10 +126,6 @@ export class UnitEmitter extends RegisterEmitter {
     this.slot = slot;
     const { fn } = this;
     this.pc = fn.parameter(0);
-    this.ccKind = fn.local(TYPE_I32);
-    this.ccResult = fn.local(TYPE_I64);
-    this.ccSource = fn.local(TYPE_I64);
-    this.flags = fn.local(TYPE_I32);
     this.tlb = fn.local(TYPE_I32);
     this.address = fn.local(TYPE_I64);
     this.entry = fn.local(TYPE_I32);
@@ -169,7 +141,7 @@ export class UnitEmitter extends RegisterEmitter {
 
   /** The instruction at `p` is the interpreter's. Whatever it needs is in locals; nothing of it was done. */
   bail(p: number): void {
-    this.#lateFlags?.write();
+    this.writeLateFlags();
     this.fn.i32(p + this.blocks[this.index]!.delta).set(this.#record);
     this.fn.br(this.#bail);
   }
@@ -324,7 +296,7 @@ export class UnitEmitter extends RegisterEmitter {
     fn.get(this.#remaining);
     this.storeState("i32.store", REMAINING);
     if (!isFlagless) {
-      this.#lateFlags?.write();
+      this.writeLateFlags();
       this.publishFlags();
     }
     fn.i32(record).call(this.runtime.exec).set(this.#status);
@@ -334,7 +306,7 @@ export class UnitEmitter extends RegisterEmitter {
       this.expectedKind = -1;
     }
     fn.get(this.#status).if();
-    this.#lateFlags?.write();
+    this.writeLateFlags();
     // An instruction that faulted is to be gone back to; one that was done is not.
     fn.i32(record + RECORD_WORDS).i32(record);
     fn.get(this.#status).i32(EXIT_BAIL).op("i32.eq").op("select").set(this.#record);
@@ -345,7 +317,7 @@ export class UnitEmitter extends RegisterEmitter {
 
   /** All state into the block, as an executor wants it. */
   #spill(): void {
-    this.#lateFlags?.write();
+    this.writeLateFlags();
     for (let register = 0; register < 16; register++) {
       this.stateBase();
       this.getGpr(register);
@@ -363,97 +335,11 @@ export class UnitEmitter extends RegisterEmitter {
       this.loadState("i64.load", GPR + 2 * register);
       this.fn.set(this.gpr(register));
     }
-    this.#loadFlags();
+    this.fetchFlags();
     this.loadState("i32.load", TLB_TABLE);
     this.fn.set(this.tlb);
     this.loadState("i32.load", REMAINING);
     this.fn.set(this.#remaining);
-  }
-
-  #storeFlags(): void {
-    const { fn } = this;
-    this.stateBase();
-    fn.get(this.ccKind);
-    this.storeState("i32.store", CC_KIND);
-    this.stateBase();
-    fn.get(this.ccResult);
-    this.storeState("i64.store", CC_RESULT);
-    this.stateBase();
-    fn.get(this.ccSource);
-    this.storeState("i64.store", CC_SOURCE);
-    this.stateBase();
-    fn.get(this.flags);
-    this.storeState("i32.store", FLAGS);
-  }
-
-  /** Of narrow results the state block's high halves mean nothing; the locals are always zero-extended. */
-  #loadFlags(): void {
-    const { fn } = this;
-    this.loadState("i32.load", CC_KIND);
-    fn.set(this.ccKind);
-    for (const [word, local] of [
-      [CC_RESULT, this.ccResult],
-      [CC_SOURCE, this.ccSource],
-    ] as const) {
-      this.loadState("i64.load", word);
-      this.loadState("i64.load32_u", word);
-      fn.get(this.ccKind).i32(3).op("i32.and").i32(WIDTH_64).op("i32.eq").op("select").set(local);
-    }
-    this.loadState("i32.load", FLAGS);
-    fn.set(this.flags);
-  }
-
-  /** Puts the flags into the state block, for a helper that reads them there. */
-  publishFlags(): void {
-    this.#usesFlags = true;
-    this.#storeFlags();
-  }
-
-  /** Takes them back from there. */
-  fetchFlags(): void {
-    this.#loadFlags();
-  }
-
-  /** A local for the instruction being written; given back when that is done. */
-  temp(type: ValueType): Local {
-    const local = this.fn.local(type);
-    this.#temps.push([type, local]);
-    return local;
-  }
-
-  releaseTemps(): void {
-    for (const [type, local] of this.#temps) this.fn.release(type, local);
-    this.#temps.length = 0;
-  }
-
-  // Flags that are mostly replaced before anybody sees them: worked out where they may be seen, which is at the ways
-  // out, and not at all if that is nowhere.
-
-  /**
-   * `write` puts bits into RFLAGS, from temporary locals of the instruction being written, which are kept for it, and
-   * from what does not change before the next instruction with flags. It may be called any number of times.
-   */
-  deferFlags(write: () => void): void {
-    this.dropLateFlags();
-    this.#lateFlags = { write, temps: this.#temps };
-    this.#temps = [];
-  }
-
-  /** Identifies what {@link deferFlags} was last called with, as long as it counts. */
-  get lateFlags(): object | undefined {
-    return this.#lateFlags;
-  }
-
-  /** Works them out here. */
-  settleLateFlags(): void {
-    this.#lateFlags?.write();
-    this.dropLateFlags();
-  }
-
-  /** All six flags were replaced. */
-  dropLateFlags(): void {
-    for (const [type, local] of this.#lateFlags?.temps ?? []) this.fn.release(type, local);
-    this.#lateFlags = undefined;
   }
 
   /** What the flags are where a block is entered from the ones that are written already. */
@@ -474,10 +360,6 @@ export class UnitEmitter extends RegisterEmitter {
     const ahead = (endOf(this.code, this.block) - p) / RECORD_WORDS - 1;
     this.fn.get(this.#remaining);
     if (ahead !== 0) this.fn.i32(ahead).op("i32.add");
-  }
-
-  flagsUsed(): void {
-    this.#usesFlags = true;
   }
 
   // The function.
@@ -544,7 +426,7 @@ export class UnitEmitter extends RegisterEmitter {
         this.loadState("i64.load", GPR + 2 * register);
         fn.set(local);
       });
-      if (this.#usesFlags) this.#loadFlags();
+      if (this.usesFlags) this.fetchFlags();
       this.loadState("i64.load", RIP);
       fn.i64(-4096, -1).op("i64.and").set(this.page);
       this.loadState("i32.load", TLB_TABLE);
@@ -561,7 +443,7 @@ export class UnitEmitter extends RegisterEmitter {
       this.getGpr(register);
       this.storeState("i64.store", GPR + 2 * register);
     }
-    if (this.#usesFlags) this.#storeFlags();
+    if (this.usesFlags) this.storeFlags();
     this.stateBase();
     fn.get(this.#remaining);
     this.storeState("i32.store", REMAINING);

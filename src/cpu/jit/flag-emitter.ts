@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// A unit's flags and temporary locals. Flags are the interpreter's lazy words in locals (lazy-flags.ts says how they
+// are read and set); some bits of RFLAGS are not even worked out before something may see them.
+import { WIDTH_64 } from "../flags.ts";
+import { CC_KIND, CC_RESULT, CC_SOURCE, FLAGS } from "../state-layout.ts";
+import { RegisterEmitter } from "./register-emitter.ts";
+import type { Local } from "./wasm/function-builder.ts";
+import { TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
+
+export class FlagEmitter extends RegisterEmitter {
+  readonly ccKind: Local = this.fn.local(TYPE_I32);
+  readonly ccResult: Local = this.fn.local(TYPE_I64);
+  readonly ccSource: Local = this.fn.local(TYPE_I64);
+  /** RFLAGS; its arithmetic bits as far as the kind says so. */
+  readonly flags: Local = this.fn.local(TYPE_I32);
+  protected usesFlags = false;
+  /** Kind of the flags as far as this block has set them (see lazy-flags.ts); -1 if they are from before it. */
+  knownKind = -1;
+  /** What the flags from before the block probably are; -1 if there is nothing to go by. */
+  expectedKind = -1;
+  #temps: [ValueType, Local][] = [];
+  /** Writes the bits of RFLAGS that instructions so far leave there and nothing has asked for yet. */
+  #lateFlags: { readonly write: () => void; readonly temps: [ValueType, Local][] } | undefined;
+
+  /** A local for the instruction being written; given back when that is done. */
+  temp(type: ValueType): Local {
+    const local = this.fn.local(type);
+    this.#temps.push([type, local]);
+    return local;
+  }
+
+  releaseTemps(): void {
+    for (const [type, local] of this.#temps) this.fn.release(type, local);
+    this.#temps.length = 0;
+  }
+
+  // Flags that are mostly replaced before anybody sees them: worked out where they may be seen, which is at the ways
+  // out, and not at all if that is nowhere.
+
+  /**
+   * `write` puts bits into RFLAGS, from temporary locals of the instruction being written, which are kept for it, and
+   * from what does not change before the next instruction with flags. It may be called any number of times.
+   */
+  deferFlags(write: () => void): void {
+    this.dropLateFlags();
+    this.#lateFlags = { write, temps: this.#temps };
+    this.#temps = [];
+  }
+
+  /** Identifies what {@link deferFlags} was last called with, as long as it counts. */
+  get lateFlags(): object | undefined {
+    return this.#lateFlags;
+  }
+
+  /** Works them out here. */
+  settleLateFlags(): void {
+    this.#lateFlags?.write();
+    this.dropLateFlags();
+  }
+
+  /** All six flags were replaced. */
+  dropLateFlags(): void {
+    for (const [type, local] of this.#lateFlags?.temps ?? []) this.fn.release(type, local);
+    this.#lateFlags = undefined;
+  }
+
+  /** Works them out here, and leaves it to others to do so as well: on a way out that is taken or not. */
+  protected writeLateFlags(): void {
+    this.#lateFlags?.write();
+  }
+
+  protected storeFlags(): void {
+    const { fn } = this;
+    this.stateBase();
+    fn.get(this.ccKind);
+    this.storeState("i32.store", CC_KIND);
+    this.stateBase();
+    fn.get(this.ccResult);
+    this.storeState("i64.store", CC_RESULT);
+    this.stateBase();
+    fn.get(this.ccSource);
+    this.storeState("i64.store", CC_SOURCE);
+    this.stateBase();
+    fn.get(this.flags);
+    this.storeState("i32.store", FLAGS);
+  }
+
+  /** Takes them from there. Of narrow results the state block's high halves mean nothing; the locals are always zero-extended. */
+  fetchFlags(): void {
+    const { fn } = this;
+    this.loadState("i32.load", CC_KIND);
+    fn.set(this.ccKind);
+    for (const [word, local] of [
+      [CC_RESULT, this.ccResult],
+      [CC_SOURCE, this.ccSource],
+    ] as const) {
+      this.loadState("i64.load", word);
+      this.loadState("i64.load32_u", word);
+      fn.get(this.ccKind).i32(3).op("i32.and").i32(WIDTH_64).op("i32.eq").op("select").set(local);
+    }
+    this.loadState("i32.load", FLAGS);
+    fn.set(this.flags);
+  }
+
+  /** Puts the flags into the state block, for a helper that reads them there. */
+  publishFlags(): void {
+    this.usesFlags = true;
+    this.storeFlags();
+  }
+
+  flagsUsed(): void {
+    this.usesFlags = true;
+  }
+}
