@@ -362,6 +362,8 @@ CONDITIONS.forEach((condition, code) => {
   });
   table.set(`set${condition}`, (e, [a]) => e.form({ opcode: [0x0f, 0x90 + code], reg: 0, rm: a! }));
 });
+table.set("setz", table.get("sete")!);
+table.set("setc", table.get("setb")!);
 table.set("jz", table.get("je")!);
 table.set("jnz", table.get("jne")!);
 table.set("jc", table.get("jb")!);

@@ -27,6 +27,7 @@ import {
   SS,
   TR,
 } from "../../../src/cpu/state-layout.ts";
+import { canWake } from "../../../src/cpu/system/events.ts";
 import type { EngineOptions } from "../../../src/cpu/vcpu.ts";
 import { RAM_OFFSET } from "../../../src/mmu/machine-layout.ts";
 import { TestMachine } from "../test-machine.ts";
@@ -37,6 +38,8 @@ export type SystemMode = "long" | "protected" | "real";
 const ERROR_CODES: ReadonlySet<number> = new Set([8, 10, 11, 12, 13, 14, 17]);
 
 const PRESENT = 0x80;
+/** A guest that faults more often does so for ever. */
+const MOST_ENTRIES = 64;
 
 /** What a stub found. */
 export interface Entry {
@@ -76,6 +79,7 @@ export class SystemMachine extends TestMachine {
     this.pendingVector = -1;
     this.input = (_port, size) => 2 ** (8 * size) - 1;
     vcpu.reset();
+    state.fill(0, GPR, GPR + 32);
     vcpu.cpu.cache.flush();
     if (mode === "long") this.#long();
     else if (mode === "protected") this.#protected();
@@ -162,12 +166,12 @@ export class SystemMachine extends TestMachine {
     for (let vector = 0; vector < 256; vector++) this.#stub(vector);
   }
 
-  /** out REPORT_PORT, al; jmp [VECTORS + 8 * vector] */
+  /** out REPORT_PORT, al; jmp [VECTORS + 8 * vector], through CS where that matters: DS may be anything. */
   #stub(vector: number): void {
     const { memory } = this;
     const slot = at.VECTORS + 8 * vector;
     const isReal = this.mode === "real";
-    const prefix = isReal ? [0x2e] : [];
+    const prefix = this.mode === "long" ? [] : [0x2e];
     const address = this.mode === "long" ? [0x24, 0x25] : isReal ? [0x26] : [0x25];
     const bytes = [slot & 0xff, slot >> 8, ...(isReal ? [] : [0, 0])];
     const stub = at.STUBS + 16 * vector;
@@ -222,13 +226,14 @@ export class SystemMachine extends TestMachine {
     const end = vcpu.retired + budget;
     for (;;) {
       const left = end - vcpu.retired;
-      if (left <= 0) return false;
+      if (left <= 0 || this.entries.length > MOST_ENTRIES) return false;
       const exit = vcpu.run(Math.min(left, slice));
       if (exit.kind === "inout") {
         if (!exit.isIn && exit.port === at.REPORT_PORT && this.#isInStub()) this.#report();
         else if (exit.isIn) vcpu.completeIn(exit, this.input(exit.port, exit.size));
         else this.outputs.push({ port: exit.port, size: exit.size, value: exit.value });
-      } else if (exit.kind === "hlt" || exit.kind === "suspended") return true;
+      } else if (exit.kind === "suspended") return true;
+      else if (exit.kind === "hlt" && !canWake(vcpu.cpu)) return true;
     }
   }
 
