@@ -114,6 +114,8 @@ export class Cpu {
   isInterruptRequested = false;
   /** Traps to raise when the current instruction is done: DR6 bits. */
   pendingDebug = 0;
+  /** Those of them that were pending when it began, held off by MOV SS: what is left if it faults. */
+  heldDebug = 0;
 
   /** MXCSR exception flags that the vector instruction in execution has raised; 0 between instructions. */
   raised = 0;
@@ -182,6 +184,12 @@ export class Cpu {
     this.#sliceStart = pairToNumber(s[RETIRED]!, s[RETIRED + 1]!);
     this.#sliceBudget = budget;
     s[REMAINING] = budget;
+  }
+
+  /** Takes instructions out of the budget for a while, or puts them back; {@link retired} stays what it is. */
+  withhold(instructions: number): void {
+    this.#sliceBudget -= instructions;
+    this.s[REMAINING] = this.s[REMAINING]! - instructions;
   }
 
   endSlice(): void {
