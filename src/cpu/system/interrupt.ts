@@ -303,6 +303,7 @@ function pushErrorCode(cpu: Cpu, { errorCode }: Interruption): void {
 export function interruptReturn(cpu: Cpu, p: number): void {
   const { s } = cpu;
   s[CURRENT] = p;
+  cpu.setActivity(ACTIVITY_NMI_BLOCKED, false);
   const width = widthOf(cpu, p);
   if (cpu.isV86) {
     if ((s[FLAGS]! & FLAG_IOPL) !== FLAG_IOPL) cpu.raise(GP, 0);
@@ -310,7 +311,6 @@ export function interruptReturn(cpu: Cpu, p: number): void {
   } else if (!cpu.isProtected) returnReal(cpu, width);
   else if ((s[FLAGS]! & FLAG_NT) !== 0) returnFromTask(cpu, p);
   else returnProtected(cpu, width);
-  cpu.setActivity(ACTIVITY_NMI_BLOCKED, false);
 }
 
 /** Real mode and virtual-8086 mode, which may not change IOPL. */
