@@ -188,7 +188,7 @@ function deliverProtected(cpu: Cpu, interruption: Interruption): void {
 
 function enterGate(cpu: Cpu, gate: Descriptor, interruption: Interruption): void {
   if (typeOf(gate.access) === TYPE_TASK_GATE) {
-    switchTask(cpu, -1, gate.lo >>> 16, gate, "gate");
+    switchTask(cpu, -1, gate.lo >>> 16, gate, "gate", interruption.flags);
     pushErrorCode(cpu, interruption);
     return;
   }
