@@ -111,7 +111,8 @@ function raiseException(cpu: Cpu, vector: number, errorCode: number, isFault: bo
       if (signal !== GUEST_FAULT) throw signal;
       const second = describeFault(cpu);
       resume = FLAG_RF;
-      if (current === DF) {
+      // A stack of CPL 3's own that #AC cannot be pushed to: processors try for ever.
+      if (current === DF || (current === AC && second.vector === AC)) {
         shutDown(cpu);
         return;
       }

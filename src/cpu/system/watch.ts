@@ -132,6 +132,18 @@ function isAlignmentChecked(cpu: Cpu): boolean {
   return s[CPL] === 3 && (s[FLAGS]! & FLAG_AC) !== 0 && (s[CR0]! & CR0_AM) !== 0;
 }
 
+/** Runs accesses of the supervisor's own while CPL is still 3: they need not be aligned. */
+export function withoutAlignmentCheck<T>(cpu: Cpu, access: () => T): T {
+  const { watcher } = cpu.mem;
+  if (!(watcher instanceof AccessWatcher) || !watcher.checksAlignment) return access();
+  watcher.checksAlignment = false;
+  try {
+    return access();
+  } finally {
+    watcher.checksAlignment = true;
+  }
+}
+
 /** After a change of CPL, RFLAGS.AC or CR0.AM. */
 export function changedAlignmentCheck(cpu: Cpu): void {
   const isChecked = isAlignmentChecked(cpu);
