@@ -66,6 +66,8 @@ export class Runtime {
     const size = request & ~REFILL_WRITE;
     if ((lo & (PAGE - 1)) + size > PAGE) return -1;
     const { mem } = this.#cpu;
+    // It may trap, or fault before the page is looked at: no accessed or dirty flag may be set for it here.
+    if (mem.watcher.isWatched(lo, hi)) return -1;
     try {
       return (request & REFILL_WRITE) === 0 ? mem.readablePlace(lo, hi) : mem.writablePlace(lo, hi);
     } catch (signal) {
