@@ -25,6 +25,11 @@ export interface MsrSpace {
 export interface Environment {
   /** The time stamp counter before the guest's own offset: a safe integer. */
   readTsc(): number;
+  /**
+   * Guest time in nanoseconds, if it passes by one for each instruction while a vCPU runs; undefined if it is a
+   * clock of its own.
+   */
+  readonly virtualNs?: (() => number) | undefined;
   /** 32 random bits. */
   random32(): number;
   /** The guest has changed its offset to that counter: deadlines in its terms have moved. */

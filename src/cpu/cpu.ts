@@ -27,10 +27,13 @@ import {
   ACTIVITY,
   BLOCK,
   CURRENT,
+  INTERRUPT_REQUESTED,
+  PAUSES,
   REMAINING,
   RETIRED,
   RIP,
   RIP_HIGH_MASK,
+  SLICE_END_NS,
   STATE_WORDS,
   ZERO,
 } from "./state-layout.ts";
@@ -50,7 +53,8 @@ export interface CpuCounters {
   interrupts: number;
   nmis: number;
   hlt: number;
-  pause: number;
+  /** Translated code counts, too, which is why this one lies in the state. */
+  readonly pause: () => number;
   rdmsr: number;
   wrmsr: number;
   cpuid: number;
@@ -110,8 +114,6 @@ export class Cpu {
   inputRecord = 0;
   /** Why `run` is to return when the current instruction is done. */
   exit: VmExit | undefined;
-  /** The interrupt source may have something to deliver. */
-  isInterruptRequested = false;
   /** Traps to raise when the current instruction is done: DR6 bits. */
   pendingDebug = 0;
   /** Those of them that were pending when it began, held off by MOV SS: what is left if it faults. */
@@ -131,7 +133,7 @@ export class Cpu {
     interrupts: 0,
     nmis: 0,
     hlt: 0,
-    pause: 0,
+    pause: () => pairToNumber(this.s[PAUSES]!, this.s[PAUSES + 1]!),
     rdmsr: 0,
     wrmsr: 0,
     cpuid: 0,
@@ -184,6 +186,9 @@ export class Cpu {
     this.#sliceStart = pairToNumber(s[RETIRED]!, s[RETIRED + 1]!);
     this.#sliceBudget = budget;
     s[REMAINING] = budget;
+    const { virtualNs } = this.environment;
+    const isTimed = virtualNs !== undefined && budget > 0;
+    this.doubles[SLICE_END_NS / 2] = isTimed ? virtualNs() + budget : -1;
   }
 
   /** Takes instructions out of the budget for a while, or puts them back; {@link retired} stays what it is. */
@@ -236,6 +241,15 @@ export class Cpu {
       this.code[this.#brokenRecord + OP] = this.#brokenOp;
     }
     this.#brokenRecord = 0;
+  }
+
+  /** The interrupt source may have something to deliver. */
+  get isInterruptRequested(): boolean {
+    return this.s[INTERRUPT_REQUESTED] !== 0;
+  }
+
+  set isInterruptRequested(isRequested: boolean) {
+    this.s[INTERRUPT_REQUESTED] = isRequested ? 1 : 0;
   }
 
   hasActivity(bits: number): boolean {

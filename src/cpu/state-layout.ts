@@ -99,6 +99,9 @@ export const BLOCK = 227;
 /** Linear address of the memory operand that a read-modify-write instruction has opened, pair. */
 export const ADDRESS = 228;
 
+/** 1: the interrupt source may have something to deliver. */
+export const INTERRUPT_REQUESTED = 230;
+
 /** x87: control, status (with TOP), tags (two bits a register: 11b empty, 00b not), last opcode. */
 export const FPU_CONTROL = 232;
 export const FPU_STATUS = 233;
@@ -109,6 +112,14 @@ export const FPU_DP = 238; // pair
 export const FPU_CS = 240;
 export const FPU_DS = 241;
 export const MXCSR = 242;
+
+/** PAUSE instructions executed since the vCPU was made, pair. */
+export const PAUSES = 244;
+/**
+ * A double: nanoseconds of guest time when REMAINING will be 0, if each instruction takes one; negative if time
+ * does not come from instructions.
+ */
+export const SLICE_END_NS = 246;
 
 /** Physical registers R0-R7 of 16 bytes: 8 of significand, 2 of sign and exponent, 6 unused. MMX shares them. */
 export const FPU_REGISTERS = 256;

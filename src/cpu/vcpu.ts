@@ -44,6 +44,8 @@ export interface EngineOptions {
   readonly engine: EngineName;
   /** How often a block is interpreted before it is translated; 0: never, for tests. */
   readonly threshold?: number | undefined;
+  /** The host's time in milliseconds, by which the engine counts what translating costs. */
+  readonly now?: (() => number) | undefined;
 }
 
 const INTERPRETER: EngineOptions = { engine: "interpreter" };
@@ -52,12 +54,12 @@ const INTERPRETER: EngineOptions = { engine: "interpreter" };
 const THRESHOLDS = { auto: 128, translator: 8 } as const;
 
 function translationFor(
-  { engine, threshold }: EngineOptions,
+  { engine, threshold, now = () => 0 }: EngineOptions,
   cpu: Cpu,
   interpreter: Interpreter,
 ): TranslationEngine | undefined {
   if (engine === "interpreter") return undefined;
-  return new TranslationEngine(cpu, interpreter, threshold ?? THRESHOLDS[engine]);
+  return new TranslationEngine(cpu, interpreter, threshold ?? THRESHOLDS[engine], now);
 }
 
 export class Vcpu {

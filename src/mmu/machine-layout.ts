@@ -4,8 +4,8 @@
 //
 //   0x000000   unused, so that offset 0 never means anything
 //   0x001000   vCPU 0: architectural state            (cpu/state-layout.ts)
-//   0x004000   vCPU 0: where code was found           (cpu/interp/jump-cache.ts)
 //   0x040000   vCPU 0: translation caches             (mmu/tlb-layout.ts)
+//   0x400000   vCPU 0: where code was found           (cpu/interp/jump-cache.ts)
 //   0x800000   one byte of flags a RAM page
 //   0x1000000  guest RAM
 
@@ -19,8 +19,8 @@ export const HI = 0;
 export const TLB_TABLE = 1;
 export const TLB_CONTEXT = 3;
 export const VCPU_STATE_BYTES = 0x3000;
-export const JUMP_CACHE_OFFSET = 0x4000;
 export const TLB_OFFSET = 0x40000;
+export const JUMP_CACHE_OFFSET = 0x400000;
 export const PAGE_FLAGS_OFFSET = 0x800000;
 export const RAM_OFFSET = 0x1000000;
 

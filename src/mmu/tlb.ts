@@ -34,6 +34,9 @@ export interface TranslationListener {
   contextsReused(): void;
 }
 
+/** Low bits of a context that tell the privilege apart; the rest is the address space. */
+export const CONTEXT_PRIVILEGE_BITS = 2;
+
 /** Contexts are numbered below this, so that two more fields fit beside one in 32 bits. */
 const MAX_CONTEXTS = 1 << 24;
 
@@ -96,7 +99,8 @@ export class Tlb {
 
   #selectTable(): void {
     this.table = this.#current * TLB_SET_WORDS + this.#privilege * TLB_TABLE_WORDS;
-    this.context = this.#sets[this.#current]!.context * 4 + this.#privilege;
+    this.context =
+      this.#sets[this.#current]!.context * (1 << CONTEXT_PRIVILEGE_BITS) + this.#privilege;
     this.#state[TLB_TABLE] = this.#offset + 4 * this.table;
     this.#state[TLB_CONTEXT] = this.context;
   }

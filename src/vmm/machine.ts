@@ -125,12 +125,17 @@ export class Machine {
         },
         environment: {
           readTsc: () => ticksAt(this.clock.now(), TSC_HZ),
+          virtualNs: this.config.clock === "virtual" ? () => this.clock.now() : undefined,
           random32: () => this.#entropy.next32(),
           tscWritten: () => this.platform.lapic.timer.tscChanged(),
         },
       },
       processorModel(this.config.cpuLevel),
-      { engine: this.config.engine, threshold: this.config.translationThreshold },
+      {
+        engine: this.config.engine,
+        threshold: this.config.translationThreshold,
+        now: () => this.#host.time.now() / 1e6,
+      },
     );
   }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Counts under bhyve's names, as `bhyvectl --get-stats` shows them: sys/amd64/vmm/vmm_stat.c, vmx.c, vlapic.c.
 // What hardware virtualisation alone has (nested page faults, interrupt windows) is there and stays 0; the
-// last three are this machine's own.
+// ones behind "instructions retired" are this machine's own: what its engine did.
 import type { VmExit } from "../cpu/bus.ts";
 import type { CpuCounters } from "../cpu/cpu.ts";
+import type { TranslationEngine } from "../cpu/jit/engine.ts";
 import type { Vcpu } from "../cpu/vcpu.ts";
 import {
   LVT_CMCI,
@@ -38,6 +39,9 @@ const EXIT_REASONS: Readonly<Record<VmExit["kind"], number>> = {
   debug: 37, // monitor trap flag
   pause: 40,
 };
+
+/** Returns of units to JavaScript, in the order of EXIT_. */
+const EXIT_NAMES = ["no unit known", "budget", "interpreter", "fault", "attention"] as const;
 
 export type Statistic = readonly [name: string, value: number];
 
@@ -85,6 +89,7 @@ export class Statistics {
       ["instructions retired", vcpu.retired],
       ["code blocks invalidated", cache.invalidations],
       ["code cache flushes", cache.flushes],
+      ...(vcpu.translation === undefined ? [] : translated(vcpu.translation)),
     ];
   }
 
@@ -101,7 +106,7 @@ export class Statistics {
       ["number of times rdmsr was intercepted", counters.rdmsr],
       ["number of times wrmsr was intercepted", counters.wrmsr],
       ["number of monitor trap exits", 0],
-      ["number of times pause was intercepted", counters.pause],
+      ["number of times pause was intercepted", counters.pause()],
       ["vm exits due to interrupt window opening", 0],
       ["vm exits due to nmi window opening", 0],
       ["number of times in/out was intercepted", counters.inout],
@@ -116,4 +121,30 @@ export class Statistics {
       ["number of vm exits due to exceptions", counters.exceptions],
     ];
   }
+}
+
+/** The instructions without a lowering that are called most, no more than this many. */
+const SHOWN_FALLBACKS = 24;
+
+function translated({ counters, runtime }: TranslationEngine): Statistic[] {
+  return [
+    ["units translated", counters.units],
+    ["blocks translated", counters.blocks],
+    ["guest instructions translated", counters.instructions],
+    ["WebAssembly modules compiled", counters.modules],
+    ["WebAssembly bytes compiled", counters.bytes],
+    ["microseconds translating", Math.floor(counters.translatingMs * 1000)],
+    ["microseconds compiling", Math.floor(counters.compilingMs * 1000)],
+    ["units refused by the host", counters.refused],
+    ["units invalidated", counters.dropped],
+    ["times all units were dropped", counters.flushes],
+    ["TLB misses of units", runtime.refills],
+    ...EXIT_NAMES.map(
+      (name, exit): Statistic => [`exits of units: ${name}`, counters.exits[exit]!],
+    ),
+    ...runtime
+      .calledExecutors()
+      .slice(0, SHOWN_FALLBACKS)
+      .map(([name, calls]): Statistic => [`executor calls of units: ${name}`, calls]),
+  ];
 }

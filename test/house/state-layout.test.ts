@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The vCPU's state block is written down by hand, as constants. Here is what those must keep.
 import { describe, expect, it } from "vitest";
+import { JUMP_CACHE_BYTES } from "../../src/cpu/interp/jump-cache.ts";
 import { STATE_BYTES, STATE_FIELDS } from "../../src/cpu/state-fields.ts";
 import * as layout from "../../src/cpu/state-layout.ts";
 import * as machine from "../../src/mmu/machine-layout.ts";
@@ -59,9 +60,9 @@ describe("the head of the machine's memory", () => {
         machine.VCPU_STATE_OFFSET + STATE_BYTES,
         machine.VCPU_STATE_OFFSET + machine.VCPU_STATE_BYTES,
       ],
-      [machine.VCPU_STATE_OFFSET + machine.VCPU_STATE_BYTES, machine.JUMP_CACHE_OFFSET],
-      [machine.JUMP_CACHE_OFFSET, machine.TLB_OFFSET],
-      [machine.TLB_OFFSET + 4 * TLB_WORDS, machine.PAGE_FLAGS_OFFSET],
+      [machine.VCPU_STATE_OFFSET + machine.VCPU_STATE_BYTES, machine.TLB_OFFSET],
+      [machine.TLB_OFFSET + 4 * TLB_WORDS, machine.JUMP_CACHE_OFFSET],
+      [machine.JUMP_CACHE_OFFSET + JUMP_CACHE_BYTES, machine.PAGE_FLAGS_OFFSET],
       [machine.PAGE_FLAGS_OFFSET, machine.RAM_OFFSET],
     ] as const;
     for (const [end, next] of ends) expect(end).toBeLessThanOrEqual(next);

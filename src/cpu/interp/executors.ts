@@ -2,6 +2,7 @@
 // One executor for every operation: the record is total, so an operation without one does not compile.
 import type { Cpu } from "../cpu.ts";
 import { OPERATIONS, type Operation } from "../isa/operations.ts";
+import { PAUSES } from "../state-layout.ts";
 import { ALU_EXECUTORS } from "./alu.ts";
 import { AVX_EXECUTORS } from "./avx.ts";
 import { AVX_MEMORY_EXECUTORS } from "./avx-memory.ts";
@@ -67,7 +68,9 @@ export const EXECUTORS: Readonly<Record<Operation, Executor>> = {
   ...CRYPTO_EXECUTORS,
   /** A hint that costs nothing here; the count is a statistic. */
   pause: (cpu: Cpu) => {
-    cpu.counters.pause++;
+    const { s } = cpu;
+    s[PAUSES] = s[PAUSES]! + 1;
+    if (s[PAUSES] === 0) s[PAUSES + 1] = s[PAUSES + 1]! + 1;
   },
 };
 

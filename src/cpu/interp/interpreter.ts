@@ -116,7 +116,6 @@ export class Interpreter {
   /** Runs whole blocks from RIP while the budget lasts; may throw GUEST_FAULT. */
   run(): void {
     this.#isShort = false;
-    this.#translation.poll();
     const block = this.#enter();
     if (block !== STOP) this.#execute(block);
   }

@@ -8,7 +8,7 @@
 // All entries of one page lie together, so that forgetting a page is cheap.
 import { JUMP_CACHE_OFFSET } from "../../mmu/machine-layout.ts";
 
-export const JUMP_PAGE_BITS = 6;
+export const JUMP_PAGE_BITS = 10;
 export const JUMP_IN_PAGE_BITS = 6;
 export const JUMP_STRIDE = 8;
 export const JUMP_RIP = 0;
@@ -19,6 +19,7 @@ export const JUMP_UNIT = 4;
 export const JUMP_KEY_SHIFT = 28;
 
 const ENTRIES = 1 << (JUMP_PAGE_BITS + JUMP_IN_PAGE_BITS);
+export const JUMP_CACHE_BYTES = 4 * JUMP_STRIDE * ENTRIES;
 
 export class JumpCache {
   readonly #entries: Int32Array;

@@ -32,8 +32,6 @@ export interface Translation {
   request(block: number): boolean;
   /** Translates a block that is not kept and runs it; an EXIT_. */
   runOnce(block: number): number;
-  /** Called between units now and then: requests that were collected may be carried out. */
-  poll(): void;
   /** Runs a unit; an EXIT_. */
   run(unit: number): number;
   /** The blocks of a page frame are stale. */
@@ -48,7 +46,6 @@ export const NO_TRANSLATION: Translation = {
   isEager: false,
   request: () => false,
   runOnce: () => EXIT_LOOKUP,
-  poll() {},
   run: () => EXIT_LOOKUP,
   pageForgotten() {},
   forgotten() {},

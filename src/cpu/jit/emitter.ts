@@ -14,7 +14,7 @@
 // Registers are loaded at the top and stored at the way out; in between only locals change, and only when an
 // instruction is complete, so that every point where it can fault has the state from before it.
 import { JUMP_CACHE_OFFSET, TLB_CONTEXT, TLB_TABLE } from "../../mmu/machine-layout.ts";
-import { NEXT } from "../decode/record.ts";
+import { NEXT, RECORD_WORDS } from "../decode/record.ts";
 import { WIDTH_64 } from "../flags.ts";
 import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import {
@@ -58,14 +58,16 @@ export interface RuntimeFunctions {
   readonly refill: number;
   /** (record) → EXEC_ status. */
   readonly exec: number;
+  /** The same for the last instruction of a block, behind which the run loop may have to look around. */
+  readonly execAndLook: number;
+  /** () → the time stamp counter before the guest's offset, a double. */
+  readonly ticks: number;
   /** (condition code) → 0 or 1, from the state block. */
   readonly condition: number;
   /** () → works the flags out into the state block's FLAGS word. */
   readonly settle: number;
-  /** Type index of a unit's function. */
-  readonly unitType: number;
-  /** There is a table of units, so that one can go on to another. */
-  readonly hasTable: boolean;
+  /** (entry, place in the table) → EXIT_: goes on to another unit, if there can be others. */
+  readonly chain: number | undefined;
 }
 
 /** Beyond that many, a return is looked up like any other jump. */
@@ -256,10 +258,11 @@ export class UnitEmitter extends RegisterEmitter {
 
   /**
    * Calls the executor of the instruction at `p`, with all state in its block, and takes the state back from
-   * there. Control goes on behind it unless it faulted or something asks to stop.
+   * there. Control goes on behind it unless it faulted or something asks to stop; with `isLooking`, which is for
+   * a block's last instruction, nor if there is anything for the run loop to see.
    */
-  callExecutor(p: number): void {
-    const { fn } = this;
+  callExecutor(p: number, isLooking = false): void {
+    const { fn, runtime } = this;
     const record = p + this.blocks[this.index]!.delta;
     this.#spill();
     this.stateBase();
@@ -269,7 +272,10 @@ export class UnitEmitter extends RegisterEmitter {
     fn.i32(this.block + this.blocks[this.index]!.delta);
     this.storeState("i32.store", BLOCK);
     // Whatever it is if not done, all state is in the block already.
-    fn.i32(record).call(this.runtime.exec).tee(this.#status).if();
+    fn.i32(record)
+      .call(isLooking ? runtime.execAndLook : runtime.exec)
+      .tee(this.#status)
+      .if();
     fn.get(this.#status).op("return").end();
     this.#reload();
     this.knownKind = -1;
@@ -296,6 +302,8 @@ export class UnitEmitter extends RegisterEmitter {
       this.fn.set(this.gpr(register));
     }
     this.#loadFlags();
+    this.loadState("i32.load", TLB_TABLE);
+    this.fn.set(this.tlb);
     this.loadState("i32.load", REMAINING);
     this.fn.set(this.#remaining);
   }
@@ -367,6 +375,13 @@ export class UnitEmitter extends RegisterEmitter {
       if (isNext && this.#leftKinds[i]! >= 0) return this.#leftKinds[i]!;
     }
     return -1;
+  }
+
+  /** Pushes how many instructions of the budget are left once the one at `p` has begun. */
+  pushRemaining(p: number): void {
+    const ahead = (endOf(this.code, this.block) - p) / RECORD_WORDS - 1;
+    this.fn.get(this.#remaining);
+    if (ahead !== 0) this.fn.i32(ahead).op("i32.add");
   }
 
   flagsUsed(): void {
@@ -466,7 +481,7 @@ export class UnitEmitter extends RegisterEmitter {
     this.stateBase();
     fn.get(this.#blockOut);
     this.storeState("i32.store", BLOCK);
-    if (this.runtime.hasTable) this.#chain();
+    if (this.runtime.chain !== undefined) this.#chain(this.runtime.chain);
     fn.get(this.#status);
   }
 
@@ -474,7 +489,7 @@ export class UnitEmitter extends RegisterEmitter {
    * A target outside the unit: if the jump cache knows a unit for it, goes there without returning to
    * JavaScript. The hash is interp/jump-cache.ts's.
    */
-  #chain(): void {
+  #chain(goOn: number): void {
     const { fn } = this;
     const entry = this.entry;
     const lo = fn.local(TYPE_I32);
@@ -509,7 +524,7 @@ export class UnitEmitter extends RegisterEmitter {
       .if();
     fn.get(lo).i32(UNIT_ENTRY_MASK).op("i32.and");
     fn.get(lo).i32(UNIT_SLOT_SHIFT).op("i32.shr_u");
-    fn.returnCallIndirect(this.runtime.unitType);
+    fn.returnCall(goOn);
     fn.end().end().end().end();
   }
 }

@@ -18,17 +18,15 @@ import type { Interpreter } from "../interp/interpreter.ts";
 import { type Translation, UNIT_ENTRY_MASK, UNIT_SLOT_SHIFT } from "../interp/translation.ts";
 import { isFlatKey } from "../system/mode.ts";
 import { Runtime } from "./runtime.ts";
-import { translate, type UnitSource } from "./translator.ts";
+import { IMPORT_CHAIN, translate, type UnitSource } from "./translator.ts";
 import { selectUnit } from "./unit.ts";
 import { type UnitFunction, UnitTable } from "./unit-table.ts";
-import { IMPORT_MEMORY, IMPORT_MODULE, IMPORT_TABLE } from "./wasm/module-builder.ts";
+import { IMPORT_MEMORY, IMPORT_MODULE } from "./wasm/module-builder.ts";
 
 /** Units of one module at most: what one compilation costs beyond its code is shared by them. */
 const BATCH = 32;
-/** Looks of the run loop that a request waits at most for others to share its module. */
-const PATIENCE = 4;
-/** Instances that share a table. */
-const MAX_MODULES = 400;
+/** How often blocks that wait for their translation have to be hot anew before no more company is waited for. */
+const PATIENCE = 8;
 /** Bytes of WebAssembly that are kept; beyond, everything is dropped and begins anew. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -42,6 +40,9 @@ export interface TranslationCounters {
   refused: number;
   dropped: number;
   flushes: number;
+  /** Host time spent on writing WebAssembly, and on having it compiled. */
+  translatingMs: number;
+  compilingMs: number;
   /** Returns from units to JavaScript, by EXIT_. */
   readonly exits: number[];
 }
@@ -65,6 +66,8 @@ export class TranslationEngine implements Translation {
     refused: 0,
     dropped: 0,
     flushes: 0,
+    translatingMs: 0,
+    compilingMs: 0,
     exits: [0, 0, 0, 0, 0],
   };
   readonly #cpu: Cpu;
@@ -72,13 +75,17 @@ export class TranslationEngine implements Translation {
   #table: UnitTable;
   readonly #imports: Record<string, unknown>;
   readonly #byPage = new Map<number, Unit[]>();
+  readonly #now: () => number;
   #requests: number[] = [];
-  #waited = 0;
+  #repeated = 0;
   #liveBytes = 0;
-  #liveModules = 0;
 
-  /** `threshold`: how often a block is interpreted before it is translated; up to the next power of two. */
-  constructor(cpu: Cpu, interpreter: Interpreter, threshold: number) {
+  /**
+   * `threshold`: how often a block is interpreted before it is translated; up to the next power of two.
+   * `now`: the host's time in milliseconds, for the counters alone.
+   */
+  constructor(cpu: Cpu, interpreter: Interpreter, threshold: number, now: () => number) {
+    this.#now = now;
     this.#cpu = cpu;
     this.#interpreter = interpreter;
     this.countMask = 2 ** Math.ceil(Math.log2(Math.max(threshold, 1))) - 1;
@@ -91,10 +98,11 @@ export class TranslationEngine implements Translation {
   request(block: number): boolean {
     const { code } = this.#cpu;
     if (block === SCRATCH || !isFlatKey(code[block + BLOCK_KEY]!)) return false;
-    // One that asks again cannot wait for company.
-    const isUrgent = this.#requests.includes(block);
-    if (!isUrgent) this.#requests.push(block);
-    if (isUrgent || this.#requests.length >= BATCH || this.isEager) this.#carryOut();
+    if (this.#requests.includes(block)) this.#repeated++;
+    else this.#requests.push(block);
+    if (this.#repeated >= PATIENCE || this.#requests.length >= BATCH || this.isEager) {
+      this.#carryOut();
+    }
     return code[block + BLOCK_RUNS]! < 0;
   }
 
@@ -105,12 +113,8 @@ export class TranslationEngine implements Translation {
     return (instance.exports["u0"] as UnitFunction)(0);
   }
 
-  poll(): void {
-    if (this.#requests.length > 0 && ++this.#waited >= PATIENCE) this.#carryOut();
-  }
-
   run(unit: number): number {
-    const exit = this.#table.call(unit >> UNIT_SLOT_SHIFT, unit & UNIT_ENTRY_MASK);
+    const exit = this.#table.enter(unit & UNIT_ENTRY_MASK, unit >> UNIT_SLOT_SHIFT);
     const { exits } = this.counters;
     exits[exit] = exits[exit]! + 1;
     return exit;
@@ -119,7 +123,7 @@ export class TranslationEngine implements Translation {
   #carryOut(): void {
     const requests = this.#requests;
     this.#requests = [];
-    this.#waited = 0;
+    this.#repeated = 0;
     const taken = new Set<number>();
     const units: UnitSource[] = [];
     for (const hot of requests) {
@@ -144,14 +148,7 @@ export class TranslationEngine implements Translation {
   }
 
   #compile(units: readonly UnitSource[]): void {
-    if (
-      this.#table.room < units.length ||
-      this.#liveBytes > MAX_BYTES ||
-      this.#liveModules > MAX_MODULES
-    ) {
-      this.#startOver();
-    }
-    this.#liveModules++;
+    if (this.#table.room < units.length || this.#liveBytes > MAX_BYTES) this.#startOver();
     const instance = this.#instantiate(units, true);
     if (instance === undefined) {
       this.counters.refused += units.length;
@@ -163,19 +160,24 @@ export class TranslationEngine implements Translation {
   }
 
   /** Undefined if the host refuses. */
-  #instantiate(units: readonly UnitSource[], hasTable: boolean): WebAssembly.Instance | undefined {
-    const bytes = translate(units, hasTable);
+  #instantiate(units: readonly UnitSource[], isLinked: boolean): WebAssembly.Instance | undefined {
+    const begin = this.#now();
+    const bytes = translate(units, isLinked);
+    const written = this.#now();
+    this.counters.translatingMs += written - begin;
     this.counters.modules++;
     this.counters.bytes += bytes.length;
-    if (hasTable) this.#liveBytes += bytes.length;
+    if (isLinked) this.#liveBytes += bytes.length;
     try {
       return new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-        [IMPORT_MODULE]: { ...this.#imports, [IMPORT_TABLE]: this.#table.table },
+        [IMPORT_MODULE]: { ...this.#imports, [IMPORT_CHAIN]: this.#table.enter },
       });
     } catch (error) {
       if (error instanceof WebAssembly.CompileError || error instanceof RangeError)
         return undefined;
       throw error;
+    } finally {
+      this.counters.compilingMs += this.#now() - written;
     }
   }
 
@@ -208,7 +210,6 @@ export class TranslationEngine implements Translation {
     for (const page of [...this.#byPage.keys()]) this.pageForgotten(page);
     this.#requests = [];
     this.#liveBytes = 0;
-    this.#liveModules = 0;
     this.#table = new UnitTable(this.#cpu.memory.memory);
     this.counters.flushes++;
   }

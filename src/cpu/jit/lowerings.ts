@@ -12,6 +12,7 @@ import {
   OP_UNDEFINED,
 } from "../interp/hot-ops.ts";
 import type { Operation } from "../isa/operations.ts";
+import { SS } from "../state-layout.ts";
 import type { UnitEmitter } from "./emitter.ts";
 import { ALU_LOWERINGS } from "./lower/alu.ts";
 import { BIT_LOWERINGS } from "./lower/bit.ts";
@@ -21,6 +22,7 @@ import { MUL_DIV_LOWERINGS } from "./lower/mul-div.ts";
 import { PACKED_FLOAT_LOWERINGS } from "./lower/packed-float.ts";
 import { SCALAR_FLOAT_LOWERINGS } from "./lower/scalar-float.ts";
 import { SHIFT_LOWERINGS } from "./lower/shift.ts";
+import { SYSTEM_ENDINGS, SYSTEM_LOWERINGS } from "./lower/system.ts";
 import { VECTOR_LOWERINGS } from "./lower/vector.ts";
 import { canAddress } from "./memory-path.ts";
 import type { Lowering } from "./operand.ts";
@@ -33,13 +35,17 @@ const LOWERINGS: Readonly<Partial<Record<Operation, Lowering>>> = {
   ...BIT_LOWERINGS,
   ...MUL_DIV_LOWERINGS,
   ...CONTROL_LOWERINGS,
+  ...SYSTEM_LOWERINGS,
   ...VECTOR_LOWERINGS,
   ...SCALAR_FLOAT_LOWERINGS,
   ...PACKED_FLOAT_LOWERINGS,
 };
 
 /** Lowerings behind which nothing of the block is reached. */
-const ENDING: Readonly<Partial<Record<Operation, Lowering>>> = BRANCH_LOWERINGS;
+const ENDING: Readonly<Partial<Record<Operation, Lowering>>> = {
+  ...BRANCH_LOWERINGS,
+  ...SYSTEM_ENDINGS,
+};
 
 /** True if translated code does an operation itself, for the forms that it knows. */
 export function isTranslated(op: Operation): boolean {
@@ -74,8 +80,44 @@ function lowerInstruction(e: UnitEmitter, p: number): boolean {
     if (LOWERINGS[op]?.(e, p) === true) return false;
     if (ENDING[op]?.(e, p) === true) return true;
   }
-  e.callExecutor(p);
-  return false;
+  const next = e.code[p + RECORD_WORDS + OP]!;
+  if (!isSoft(e, p, op) || (next !== OP_SYNC && next !== OP_JUMPED_SYNC)) {
+    e.callExecutor(p);
+    return false;
+  }
+  e.callExecutor(p, true);
+  if (next === OP_SYNC) e.go(e.code[p + RECORD_WORDS + NEXT]!);
+  else {
+    e.pushStateRip();
+    e.leave();
+  }
+  return true;
+}
+
+/**
+ * What ends a block only because the run loop may have something to do behind it, which mostly it has not. What
+ * changes how addresses are translated does not belong here, unless it does so by way of RIP.
+ */
+const SOFT: ReadonlySet<Operation> = new Set<Operation>([
+  "sti",
+  "popf",
+  "stac",
+  "clac",
+  "rdmsr",
+  "wrmsr",
+  "cpuid",
+  "movFromControl",
+  "movFromDebug",
+  "movToSegment",
+  "iret",
+  "syscall",
+  "sysret",
+  "sysenter",
+  "sysexit",
+]);
+
+function isSoft(e: UnitEmitter, p: number, op: Operation): boolean {
+  return SOFT.has(op) && !(op === "movToSegment" && e.slotA(p) === SS);
 }
 
 function lowerEnd(e: UnitEmitter, end: number): void {

@@ -2,15 +2,17 @@
 // What translated code calls back for: executors of instructions without a lowering, TLB misses, flags whose
 // kind it does not know. None of these ever throws into WebAssembly.
 import { GUEST_FAULT } from "../../mmu/page-fault.ts";
+import { CONTEXT_PRIVILEGE_BITS } from "../../mmu/tlb.ts";
 import type { Cpu } from "../cpu.ts";
-import { OP, RECORD_WORDS, ROW } from "../decode/record.ts";
+import { NEXT, OP, RECORD_WORDS, ROW } from "../decode/record.ts";
 import { isCondition, settleFlags } from "../flags.ts";
 import { EXECUTORS } from "../interp/executors.ts";
-import { OP_BREAK, OP_STALE } from "../interp/hot-ops.ts";
+import { OP_BREAK, OP_STALE, OP_SYNC } from "../interp/hot-ops.ts";
 import type { Executor } from "../interp/operands.ts";
-import { EXIT_BAIL, EXIT_FAULT } from "../interp/translation.ts";
+import { EXIT_BAIL, EXIT_FAULT, EXIT_SYNC } from "../interp/translation.ts";
 import { ISA_ROWS } from "../isa/table.ts";
-import { CURRENT } from "../state-layout.ts";
+import { CURRENT, RIP, RIP_HIGH_MASK } from "../state-layout.ts";
+import { needsAttention } from "../system/events.ts";
 import { REFILL_WRITE } from "./memory-path.ts";
 import type { RuntimeImport } from "./translator.ts";
 
@@ -32,13 +34,26 @@ export class Runtime {
   }
 
   imports(): Readonly<Record<RuntimeImport, (...values: number[]) => number | undefined>> {
-    const { s } = this.#cpu;
+    const cpu = this.#cpu;
+    const { s } = cpu;
     return {
       exec: (record) => this.#exec(record!),
+      execAndLook: (record) => this.#execAndLook(record!),
+      ticks: () => cpu.environment.readTsc(),
       refill: (lo, hi, request) => this.#refill(lo!, hi!, request!),
       condition: (code) => (isCondition(s, code!) ? 1 : 0),
       settle: () => void settleFlags(s),
     };
+  }
+
+  /** Names of operations and how often their executors were called, most often first. */
+  calledExecutors(): [name: string, calls: number][] {
+    const calls = new Map<string, number>();
+    this.fallbacks.forEach((count, row) => {
+      const { op } = ISA_ROWS[row]!;
+      if (count !== 0) calls.set(op, (calls.get(op) ?? 0) + count);
+    });
+    return [...calls].sort(([, a], [, b]) => b - a);
   }
 
   #exec(p: number): number {
@@ -58,6 +73,29 @@ export class Runtime {
     // The interpreter knows how to stop there.
     s[CURRENT] = p + RECORD_WORDS;
     return EXIT_BAIL;
+  }
+
+  /** For the last instruction of a block behind which the run loop may have to look around. */
+  #execAndLook(p: number): number {
+    const cpu = this.#cpu;
+    const { s, code, mem } = cpu;
+    const key = cpu.codeKey;
+    const space = mem.tlb.context >> CONTEXT_PRIVILEGE_BITS;
+    const exit = this.#exec(p);
+    if (exit !== EXEC_DONE) return exit;
+    s[CURRENT] = 0;
+    const isSame = cpu.codeKey === key && mem.tlb.context >> CONTEXT_PRIVILEGE_BITS === space;
+    if (isSame && !needsAttention(cpu)) return EXEC_DONE;
+    const end = p + RECORD_WORDS;
+    if (code[end + OP] === OP_SYNC) this.#advance(code[end + NEXT]!);
+    return EXIT_SYNC;
+  }
+
+  #advance(distance: number): void {
+    const { s } = this.#cpu;
+    const lo = (s[RIP]! + distance) | 0;
+    s[RIP + 1] = (s[RIP + 1]! + (lo >>> 0 < distance ? 1 : 0)) & s[RIP_HIGH_MASK]!;
+    s[RIP] = lo;
   }
 
   /** Place of an access in the machine's memory; -1 if the interpreter has to carry it out. */

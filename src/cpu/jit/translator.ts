@@ -5,7 +5,7 @@ import { BLOCK_KEY } from "../interp/code-cache.ts";
 import { type RuntimeFunctions, type UnitBlock, UnitEmitter } from "./emitter.ts";
 import { lowerBlock } from "./lowerings.ts";
 import { ModuleBuilder } from "./wasm/module-builder.ts";
-import { TYPE_I32 } from "./wasm/opcodes.ts";
+import { TYPE_F64, TYPE_I32 } from "./wasm/opcodes.ts";
 
 /** A unit as the translator gets it: block headers in `code`, in order of address. */
 export interface UnitSource {
@@ -14,14 +14,17 @@ export interface UnitSource {
 }
 
 /** Imported functions, by the names that the runtime gives them (jit/runtime.ts). */
-export type RuntimeImport = "refill" | "exec" | "condition" | "settle";
+export type RuntimeImport = "refill" | "exec" | "execAndLook" | "ticks" | "condition" | "settle";
+
+/** Imported beside them, to go on to another unit: (entry, place in the table) → EXIT_. */
+export const IMPORT_CHAIN = "chain";
 
 /**
- * The module's bytes; unit `n` is exported as `u<n>`. Without a table units do not lead to each other, and
+ * The module's bytes; unit `n` is exported as `u<n>`. Unless they are linked, units do not lead to each other, and
  * whoever calls one has it back behind its last block.
  */
-export function translate(units: readonly UnitSource[], hasTable: boolean): Uint8Array {
-  const module = new ModuleBuilder(hasTable);
+export function translate(units: readonly UnitSource[], isLinked: boolean): Uint8Array {
+  const module = new ModuleBuilder();
   const unitType = module.type([TYPE_I32], [TYPE_I32]);
   const runtime: RuntimeFunctions = {
     refill: module.importFunction(
@@ -29,10 +32,13 @@ export function translate(units: readonly UnitSource[], hasTable: boolean): Uint
       module.type([TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
     ),
     exec: module.importFunction("exec", unitType),
+    execAndLook: module.importFunction("execAndLook", unitType),
+    ticks: module.importFunction("ticks", module.type([], [TYPE_F64])),
     condition: module.importFunction("condition", unitType),
     settle: module.importFunction("settle", module.type([], [])),
-    unitType,
-    hasTable,
+    chain: isLinked
+      ? module.importFunction(IMPORT_CHAIN, module.type([TYPE_I32, TYPE_I32], [TYPE_I32]))
+      : undefined,
   };
   units.forEach(({ code, blocks }, index) => {
     const key = code[blocks[0]!.at + BLOCK_KEY]!;

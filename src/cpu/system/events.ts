@@ -7,6 +7,7 @@ import {
   ACTIVITY_HALTED,
   ACTIVITY_NMI_BLOCKED,
   ACTIVITY_NMI_PENDING,
+  ACTIVITY_SHUTDOWN,
   DR7,
   FLAGS,
 } from "../state-layout.ts";
@@ -15,13 +16,31 @@ import { deliverInterrupt, raiseDebug } from "./exceptions.ts";
 import { isShadowed } from "./shadow.ts";
 import { hasCodeBreakpoint } from "./watch.ts";
 
+/** Something may be due at an instruction boundary: what a shadow would hold off. */
+function hasEvent(cpu: Cpu): boolean {
+  return (
+    cpu.isInterruptRequested || cpu.pendingDebug !== 0 || cpu.hasActivity(ACTIVITY_NMI_PENDING)
+  );
+}
+
+/** The run loop has something to do before the next instruction. Asks the interrupt source once at the most. */
+export function needsAttention(cpu: Cpu): boolean {
+  if (cpu.exit !== undefined || cpu.pendingDebug !== 0) return true;
+  if (cpu.hasActivity(ACTIVITY_NMI_PENDING | ACTIVITY_HALTED | ACTIVITY_SHUTDOWN)) return true;
+  if (cpu.isInterruptRequested && (cpu.s[FLAGS]! & FLAG_IF) !== 0) {
+    if (cpu.interrupts.pendingVector() >= 0) return true;
+    cpu.isInterruptRequested = false;
+  }
+  return needsSingleStep(cpu);
+}
+
 /** Instructions have to be executed one at a time: single-stepping, code breakpoints, or a shadow in force. */
 export function needsSingleStep(cpu: Cpu): boolean {
   const { s } = cpu;
   return (
     (s[FLAGS]! & FLAG_TF) !== 0 ||
     ((s[DR7]! & 0xff) !== 0 && hasCodeBreakpoint(cpu)) ||
-    isShadowed(cpu) ||
+    (hasEvent(cpu) && isShadowed(cpu)) ||
     cpu.trace?.wantsInstructions === true
   );
 }

@@ -27,14 +27,14 @@ function nativeWidth(e: UnitEmitter): number {
 }
 
 /** Pushes register + bytes as an address: 32-bit stacks wrap at 4 GiB. */
-function pushStackAddress(e: UnitEmitter, slot: number, bytes: number): void {
+export function pushStackAddress(e: UnitEmitter, slot: number, bytes: number): void {
   e.get64(slot);
   if (bytes !== 0) e.fn.i64(bytes).op("i64.add");
   if (!e.is64) e.fn.i64(-1, 0).op("i64.and");
 }
 
 /** Pushes the value in a local of the width's type onto the guest's stack. */
-function pushToStack(e: UnitEmitter, p: number, width: number, value: Local): void {
+export function pushToStack(e: UnitEmitter, p: number, width: number, value: Local): void {
   const { fn } = e;
   const sp = e.temp(TYPE_I64);
   pushStackAddress(e, SP, -(1 << width));
@@ -47,7 +47,7 @@ function pushToStack(e: UnitEmitter, p: number, width: number, value: Local): vo
 }
 
 /** Loads from the guest's stack at `slot` into a local. */
-function loadFromStack(e: UnitEmitter, p: number, width: number, slot: number): Local {
+export function loadFromStack(e: UnitEmitter, p: number, width: number, slot: number): Local {
   const value = e.temp(typeOf(width));
   pushStackAddress(e, slot, 0);
   pushPlace(e, p, 1 << width, false);

@@ -21,6 +21,7 @@ import {
   OP_LOCAL_SET,
   OP_LOCAL_TEE,
   OP_LOOP,
+  OP_RETURN_CALL,
   OP_RETURN_CALL_INDIRECT,
   OP_SIMD,
   PLAIN,
@@ -215,6 +216,13 @@ export class FunctionBuilder {
 
   call(functionIndex: number): this {
     this.#code.byte(OP_CALL);
+    this.#code.u32(functionIndex);
+    return this;
+  }
+
+  /** Ends the function with another one's result. */
+  returnCall(functionIndex: number): this {
+    this.#code.byte(OP_RETURN_CALL);
     this.#code.u32(functionIndex);
     return this;
   }

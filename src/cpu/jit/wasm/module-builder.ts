@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A WebAssembly module of functions over an imported shared memory and, mostly, an imported table.
+// A WebAssembly module of functions over an imported shared memory, and a table of functions if it wants one.
 // WebAssembly core specification 2.0, §5.5; threads proposal for the shared memory's limits.
 import { ByteBuffer } from "./byte-buffer.ts";
 import { TYPE_FUNCREF, type ValueType } from "./opcodes.ts";
@@ -7,6 +7,7 @@ import { TYPE_FUNCREF, type ValueType } from "./opcodes.ts";
 const SECTION_TYPE = 1;
 const SECTION_IMPORT = 2;
 const SECTION_FUNCTION = 3;
+const SECTION_TABLE = 4;
 const SECTION_EXPORT = 7;
 const SECTION_CODE = 10;
 
@@ -17,7 +18,8 @@ const KIND_MEMORY = 2;
 /** Module name of all imports. */
 export const IMPORT_MODULE = "m";
 export const IMPORT_MEMORY = "memory";
-export const IMPORT_TABLE = "table";
+/** Name under which a module exports its table. */
+export const EXPORT_TABLE = "table";
 
 const MAX_MEMORY_PAGES = 65536;
 
@@ -35,11 +37,11 @@ export class ModuleBuilder {
     readonly name: string | undefined;
   }[] = [];
 
-  readonly #hasTable: boolean;
+  readonly #tableEntries: number;
 
-  /** The table is imported only if functions are called through it: instances cost its size. */
-  constructor(hasTable: boolean) {
-    this.#hasTable = hasTable;
+  /** With a table of so many functions of its own, if there are any, which it exports. */
+  constructor(tableEntries = 0) {
+    this.#tableEntries = tableEntries;
   }
 
   /** Index of a function type; equal ones share one. */
@@ -67,6 +69,7 @@ export class ModuleBuilder {
     this.#section(module, SECTION_TYPE, this.#typeSection());
     this.#section(module, SECTION_IMPORT, this.#importSection());
     this.#section(module, SECTION_FUNCTION, this.#functionSection());
+    if (this.#tableEntries > 0) this.#section(module, SECTION_TABLE, this.#tableSection());
     this.#section(module, SECTION_EXPORT, this.#exportSection());
     this.#section(module, SECTION_CODE, this.#codeSection());
     return module.view().slice();
@@ -92,18 +95,12 @@ export class ModuleBuilder {
 
   #importSection(): ByteBuffer {
     const section = new ByteBuffer();
-    section.u32(this.#imports.length + (this.#hasTable ? 2 : 1));
+    section.u32(this.#imports.length + 1);
     for (const { name, type } of this.#imports) {
       section.name(IMPORT_MODULE);
       section.name(name);
       section.byte(KIND_FUNCTION);
       section.u32(type);
-    }
-    if (this.#hasTable) {
-      section.name(IMPORT_MODULE);
-      section.name(IMPORT_TABLE);
-      section.bytes([KIND_TABLE, TYPE_FUNCREF, 0x00]);
-      section.u32(0);
     }
     section.name(IMPORT_MODULE);
     section.name(IMPORT_MEMORY);
@@ -121,9 +118,23 @@ export class ModuleBuilder {
     return section;
   }
 
+  #tableSection(): ByteBuffer {
+    const section = new ByteBuffer();
+    // One table, without a maximum.
+    section.bytes([0x01, TYPE_FUNCREF, 0x00]);
+    section.u32(this.#tableEntries);
+    return section;
+  }
+
   #exportSection(): ByteBuffer {
     const section = new ByteBuffer();
-    section.u32(this.#functions.filter(({ name }) => name !== undefined).length);
+    const named = this.#functions.filter(({ name }) => name !== undefined).length;
+    section.u32(named + (this.#tableEntries > 0 ? 1 : 0));
+    if (this.#tableEntries > 0) {
+      section.name(EXPORT_TABLE);
+      section.byte(KIND_TABLE);
+      section.u32(0);
+    }
     this.#functions.forEach(({ name }, index) => {
       if (name === undefined) return;
       section.name(name);

@@ -103,6 +103,7 @@ export const PLAIN = {
   "f32.div": 0x95,
   "f64.abs": 0x99,
   "f64.neg": 0x9a,
+  "f64.floor": 0x9c,
   "f64.sqrt": 0x9f,
   "f64.add": 0xa0,
   "f64.sub": 0xa1,
