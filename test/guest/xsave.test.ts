@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Saving and restoring the x87, SSE and AVX state: SDM 1 chapter 13, SDM 2 FXSAVE, XSAVE, XSAVEC, XRSTOR.
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { processorModel } from "../../src/cpu/model.ts";
 import {
   ACTIVITY,
@@ -12,6 +12,7 @@ import {
   XCR0,
   YMM,
 } from "../../src/cpu/state-layout.ts";
+import type { EngineOptions } from "../../src/cpu/vcpu.ts";
 import { GP, NM, UD } from "../../src/cpu/vectors.ts";
 import { CODE, DATA, TestMachine } from "../support/test-machine.ts";
 
@@ -41,6 +42,13 @@ const HEADER = DATA + 512;
 const YMM_AREA = DATA + 576;
 const [RAX, RBX, RCX, RDX, RSI] = [0, 3, 1, 2, 6] as const;
 
+/** Both engines, the translator where it translates everything. */
+const ENGINES: readonly EngineOptions[] = [
+  { engine: "interpreter" },
+  { engine: "translator", threshold: 0 },
+];
+let options: EngineOptions;
+
 /** A processor that has AVX, whatever else is in its model. */
 function modelWithAvx() {
   const model = processorModel();
@@ -49,7 +57,7 @@ function modelWithAvx() {
 
 /** A machine in 64-bit mode with XSAVE switched on for x87, SSE and AVX; RSI points at DATA. */
 class Probe {
-  readonly machine = new TestMachine(modelWithAvx());
+  readonly machine = new TestMachine(modelWithAvx(), options);
   fault = 0;
 
   constructor() {
@@ -108,6 +116,11 @@ class Probe {
 }
 
 const UNTOUCHED = 0xeeeeeeee;
+
+describe.each(ENGINES)("$engine", (engine) => {
+beforeEach(() => {
+  options = engine;
+});
 
 describe("FXSAVE", () => {
   it("stores the x87 and SSE state as SDM 1 table 10-2 lays it out", () => {
@@ -375,4 +388,5 @@ describe("CPUID leaf 0xD", () => {
     expect(leaf(probe, 0)).toEqual([7, 576, 832, 0]);
     expect(leaf(probe, 1)).toEqual([7, 576, 0, 0]);
   });
+});
 });
