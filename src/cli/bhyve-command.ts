@@ -10,6 +10,7 @@ import type { Config } from "../vmm/config.ts";
 import { machineConfig } from "../vmm/machine-config.ts";
 import { ERROR_STATUS, SUSPEND_STATUS } from "../vmm/suspend.ts";
 import { parseBhyveOptions } from "./bhyve-options.ts";
+import { complain, printable } from "./complain.ts";
 import type { CommandFrame } from "./run-main.ts";
 import { dieOf, enterRawMode, writeOut } from "./terminal.ts";
 import { VmSignals } from "./vm-signals.ts";
@@ -133,7 +134,7 @@ async function runThread(
     config: config.toJSON(),
     workerUrl: new URL("./vm-worker.js", import.meta.url),
     output: (bytes) => writeOut(bytes),
-    warn: (message) => process.stderr.write(`bhyve: ${message}\r\n`),
+    warn: (message) => process.stderr.write(`bhyve: ${printable(message)}\r\n`),
   });
   const restoreTerminal = enterRawMode();
   const keyboard = connectKeyboard(thread);
@@ -177,7 +178,8 @@ function statusOf(outcome: VmOutcome): number {
     case "stopped":
       return SUSPEND_STATUS.poweroff;
     default:
-      process.stderr.write(`bhyve: ${outcome.message}\n`);
+      if (outcome.code === "ERR_INTERNAL") process.stderr.write(`bhyve: ${outcome.message}\n`);
+      else complain(BHYVE.name, outcome.message);
       return ERROR_STATUS;
   }
 }

@@ -5,6 +5,7 @@ import { DirectoryRegistry } from "../host/directory-registry.ts";
 import { checkVmName } from "../vmm/registry.ts";
 import { BHYVECTL_OPTIONS, BHYVECTL_USAGE, type BhyvectlOption } from "./bhyvectl-options.ts";
 import { BhyvectlSession } from "./bhyvectl-session.ts";
+import { complain } from "./complain.ts";
 import { UsageError } from "./getopt.ts";
 import { getoptLong } from "./getopt-long.ts";
 import type { CommandFrame } from "./run-main.ts";
@@ -73,7 +74,7 @@ async function act(
     return 0;
   } catch (error) {
     if (!(error instanceof VmmError) || error instanceof UsageError) throw error;
-    process.stderr.write(`bhyvectl: ${error.message}\n`);
+    complain(BHYVECTL.name, error.message);
     process.stdout.write(`errno = ${ERRNO[error.code]}\n`);
     return REFUSED_STATUS;
   }

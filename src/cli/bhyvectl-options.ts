@@ -211,7 +211,8 @@ export const BHYVECTL_OPTIONS: readonly BhyvectlOption[] = [
     hasArgument: false,
     isInAll: true,
     act: async (session) => {
-      const wanted = session.has("getcap") ? session.text("capname") : undefined;
+      const isNamed = session.has("getcap") && session.has("capname");
+      const wanted = isNamed ? capability(session) : undefined;
       session.print(format.capabilityLines(await session.report(), session.cpu, wanted));
     },
   },

@@ -3,18 +3,21 @@
 // FreeBSD: usr.sbin/bhyveload/bhyveload.c, bhyveload.8.
 import { VmmError } from "../base/errors.ts";
 import { DirectoryRegistry } from "../host/directory-registry.ts";
-import { loadFreeBsd, openLoaderDevices } from "../host/load-guest.ts";
+import { leftWithoutKernel, loadFreeBsd, openLoaderDevices } from "../host/load-guest.ts";
 import type { LoaderDevice } from "../loader/userboot/devices.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
 import { parseMemorySize } from "../vmm/memory-size.ts";
 import { checkVmName } from "../vmm/registry.ts";
 import { reinitialized } from "../vmm/remains.ts";
+import { complain } from "./complain.ts";
 import { getopt, UsageError } from "./getopt.ts";
 import { LoaderTerminal } from "./loader-terminal.ts";
 import type { CommandFrame } from "./run-main.ts";
 
 /** sysexits(3). */
 const EX_USAGE = 64;
+/** The loader's `reboot`. */
+const REBOOT_STATUS = 2;
 const MAX_DISKS = 32;
 const LETTERS = "CSc:d:e:h:l:m:";
 
@@ -54,7 +57,7 @@ function parse(argv: readonly string[]): Request {
   let hostDirectory: string | undefined;
   for (const { letter, argument = "" } of options) {
     if (letter === "d") disks.push(argument);
-    else if (letter === "e") variables.push(argument);
+    else if (letter === "e") variables.push(assignment(argument));
     else if (letter === "h") hostDirectory = argument;
     else if (letter === "m") memory = argument;
     else if (letter === "c" && argument !== "stdio") {
@@ -65,9 +68,13 @@ function parse(argv: readonly string[]): Request {
   }
   const [name, ...rest] = operands;
   if (name === undefined || rest.length > 0) throw new UsageError("expected the name of one VM");
-  checkVmName(name);
   if (disks.length > MAX_DISKS) throw new UsageError(`more than ${MAX_DISKS} disks`);
   return { name, memoryBytes: parseMemorySize(memory), disks, hostDirectory, variables };
+}
+
+function assignment(text: string): string {
+  if (text.indexOf("=") > 0) return text;
+  throw new VmmError("ERR_BAD_OPTION", `invalid variable '${text}': expected name=value`);
 }
 
 export async function bhyveload(argv: readonly string[]): Promise<number> {
@@ -78,9 +85,10 @@ export async function bhyveload(argv: readonly string[]): Promise<number> {
     devices = openLoaderDevices(request);
   } catch (error) {
     if (error instanceof UsageError || !(error instanceof VmmError)) throw error;
-    process.stderr.write(`bhyveload: ${error.message}\n`);
+    complain(BHYVELOAD.name, error.message);
     return EX_USAGE;
   }
+  checkVmName(request.name);
   const registry = new DirectoryRegistry();
   if (!registry.exists(request.name)) registry.create(request.name);
   const lease = registry.acquire(request.name);
@@ -100,7 +108,10 @@ async function load(
   const console = new LoaderTerminal();
   try {
     const left = await loadFreeBsd(memory, { console, devices, variables: request.variables });
-    if (left.kind !== "booted") return left.kind === "rebooted" ? 2 : 1;
+    if (left.kind === "rebooted") return REBOOT_STATUS;
+    if (left.kind === "quit") {
+      throw new VmmError("ERR_VM_STATE", leftWithoutKernel(devices, left.complaint));
+    }
     registry.write(request.name, {
       memory,
       record: {

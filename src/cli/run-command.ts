@@ -4,6 +4,7 @@
 import fs from "node:fs";
 import { hostError } from "../host/host-error.ts";
 import type { Vmm } from "../host/vmm.ts";
+import { OutputFile } from "../host/write-all.ts";
 import { durationNs, durationText } from "../vmm/duration.ts";
 import { readCapsule, writeCapsule } from "./run/capsule.ts";
 import { prepareGuest } from "./run/guest.ts";
@@ -85,7 +86,7 @@ class Session {
   readonly #request: RunRequest;
   readonly #traces: RunTraces;
   readonly #began = performance.now();
-  #log: number | undefined;
+  #log: OutputFile | undefined;
   #hasInput = false;
 
   constructor(request: RunRequest, traces: RunTraces) {
@@ -136,12 +137,12 @@ class Session {
     const { vmm, load, files } = await prepareGuest(this.#request, NAME);
     vmm.on("warning", (message) => process.stderr.write(`${RUN.name}: ${message}\r\n`));
     const { log } = this.#traces;
-    if (log !== undefined) this.#log = openLog(log);
+    if (log !== undefined) this.#log = new OutputFile(log);
     try {
       await vmm.load(load, { output: (bytes) => this.#output(bytes) });
       return await use(vmm, files);
     } finally {
-      if (this.#log !== undefined) fs.closeSync(this.#log);
+      this.#log?.close();
       await vmm.destroy();
     }
   }
@@ -158,7 +159,7 @@ class Session {
   }
 
   async #output(bytes: Uint8Array): Promise<void> {
-    if (this.#log !== undefined) fs.writeSync(this.#log, bytes);
+    this.#log?.write(bytes);
     await writeOut(bytes);
   }
 
@@ -219,14 +220,6 @@ const EXIT_NAMES = {
   interrupts: "vm exits due to external interrupt",
   exceptions: "number of vm exits due to exceptions",
 } as const;
-
-function openLog(path: string): number {
-  try {
-    return fs.openSync(path, "w");
-  } catch (cause) {
-    throw hostError(`write ${path}`, cause);
-  }
-}
 
 function writeFile(path: string, text: string): void {
   try {

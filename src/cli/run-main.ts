@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The last lines of every command: arguments in, exit status out, errors as one sentence.
 import { VmmError } from "../base/errors.ts";
+import { hostError } from "../host/host-error.ts";
+import { complain } from "./complain.ts";
 import { UsageError } from "./getopt.ts";
-import { watchOutput } from "./terminal.ts";
+import { outputWritten, watchOutput } from "./terminal.ts";
 
 /** A command: its status, or an error to be said. */
 export type Command = (argv: readonly string[]) => Promise<number> | number;
@@ -29,11 +31,12 @@ export async function runCommand(
     return await command(argv);
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`${frame.name}: ${error.message}\n${frame.usage}`);
+      complain(frame.name, error.message);
+      process.stderr.write(frame.usage);
       return frame.usageStatus;
     }
     if (error instanceof VmmError) {
-      process.stderr.write(`${frame.name}: ${error.message}\n`);
+      complain(frame.name, error.message);
       return frame.errorStatus;
     }
     const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -44,8 +47,12 @@ export async function runCommand(
 
 /** Makes a module a program. */
 export async function main(frame: CommandFrame, command: Command): Promise<void> {
-  watchOutput();
+  watchOutput(
+    (cause) => complain(frame.name, hostError("write the output", cause).message),
+    frame.errorStatus,
+  );
   process.exitCode = await runCommand(frame, command, process.argv.slice(2));
+  await outputWritten();
   // Input that nobody reads any more must not keep the process.
   process.stdin.unref?.();
   process.exit();

@@ -31,8 +31,7 @@ export function writeOut(bytes: Uint8Array | string): Promise<void> | undefined 
 
 const OUTPUT_EVENTS = ["drain", "error", "close"] as const;
 
-/** As SIGPIPE would end a program: quietly. */
-let outputLost = (): void => process.exit(128 + os.constants.signals.SIGPIPE);
+let outputLost = (status: number): void => process.exit(status);
 
 /**
  * Whoever reads stdout has gone, or the terminal has: tells `listener` instead of ending the process. The
@@ -46,14 +45,37 @@ export function onOutputLost(listener: () => void): () => void {
   };
 }
 
-/** To be called once, before anything is written. */
-export function watchOutput(): void {
+const QUIET_LOSSES: readonly (string | undefined)[] = ["EPIPE", "EIO"];
+
+/**
+ * To be called once, before anything is written. Output that is lost for another reason than that nobody reads it,
+ * such as a full disk, is told to `complain`.
+ */
+export function watchOutput(complain: (error: Error) => void, errorStatus: number): void {
+  let isTold = false;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-    outputLost();
+    if (QUIET_LOSSES.includes(error.code)) {
+      // As SIGPIPE would end a program: quietly.
+      outputLost(128 + os.constants.signals.SIGPIPE);
+      return;
+    }
+    if (!isTold) complain(error);
+    isTold = true;
+    outputLost(errorStatus);
   });
   // What cannot be said cannot be complained about either.
   process.stderr.on("error", () => {});
+}
+
+/** Resolves when all that was written is with the host, or lost. */
+export function outputWritten(): Promise<void> {
+  const { stdout } = process;
+  return new Promise((resolve) => {
+    // What went wrong with it is told a moment later.
+    const done = () => setImmediate(resolve);
+    if (stdout.writable) stdout.write("", done);
+    else done();
+  });
 }
 
 /** Ends the process as if nobody had listened for the signal, so that a shell sees what it expects. */

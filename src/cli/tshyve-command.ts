@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // tshyve: all commands under one name, and those that FreeBSD has elsewhere (kldload, ls /dev/vmm) or not at
 // all (linuxload).
+import { VmmError } from "../base/errors.ts";
 import { DirectoryRegistry } from "../host/directory-registry.ts";
 import { BACKTRACE, backtrace } from "./backtrace-command.ts";
 import { BHYVE, bhyve } from "./bhyve-command.ts";
@@ -37,25 +38,40 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
 };
 
 /** `vmm` and `vmm.ko`: the one module there is. */
-function requireVmm(argv: readonly string[], command: string): void {
-  if (argv.length !== 1) throw new UsageError(`${command} takes the name of one module: vmm`);
-  if (!/^(.*\/)?vmm(\.ko)?$/.test(argv[0]!)) {
-    throw new UsageError(`can't load ${argv[0]}: No such file or directory (the module is vmm)`);
+function requireVmm(argv: readonly string[], command: "load" | "unload"): void {
+  const [module, ...rest] = argv;
+  if (module === undefined || rest.length > 0) {
+    throw new UsageError(`kld${command} takes the name of one module: vmm`);
   }
+  if (!/^(.*\/)?vmm(\.ko)?$/.test(module)) {
+    throw new VmmError(
+      "ERR_NOT_FOUND",
+      `can't ${command} ${module}: there is no such module, only vmm`,
+    );
+  }
+}
+
+function requireNothing(argv: readonly string[], command: string): void {
+  if (argv.length > 0) throw new UsageError(`${command} takes no arguments, not '${argv[0]}'`);
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   kldload: (argv) => {
-    requireVmm(argv, "kldload");
+    requireVmm(argv, "load");
     new DirectoryRegistry().load();
     return 0;
   },
   kldunload: (argv) => {
-    requireVmm(argv, "kldunload");
-    new DirectoryRegistry().unload();
+    requireVmm(argv, "unload");
+    const registry = new DirectoryRegistry();
+    if (!registry.isLoaded()) {
+      throw new VmmError("ERR_NOT_FOUND", "can't unload vmm: it is not loaded");
+    }
+    registry.unload();
     return 0;
   },
-  kldstat: () => {
+  kldstat: (argv) => {
+    requireNothing(argv, "kldstat");
     const registry = new DirectoryRegistry();
     process.stdout.write("Id Refs Name\n");
     if (registry.isLoaded()) {
@@ -63,7 +79,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     }
     return 0;
   },
-  ls: () => {
+  ls: (argv) => {
+    requireNothing(argv, "ls");
     for (const name of new DirectoryRegistry().list()) process.stdout.write(`${name}\n`);
     return 0;
   },

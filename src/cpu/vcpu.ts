@@ -69,6 +69,8 @@ export class Vcpu {
   readonly translation: TranslationEngine | undefined;
   readonly #builder: BlockBuilder;
   readonly #interpreter: Interpreter;
+  /** What `retired` is to be when the latest `run` is over. */
+  #target = 0;
 
   /** Over the state that the memory's head holds: a loaded kernel's, a saved VM's, or zeros to be reset. */
   constructor(
@@ -151,6 +153,17 @@ export class Vcpu {
 
   /** Runs at most `budget` (1 … MAX_BUDGET) instructions, exactly that many unless something else comes up. */
   run(budget: number): VmExit {
+    this.#target = this.retired + budget;
+    return this.#run(budget);
+  }
+
+  /** Goes on behind an exit that was handled, for what the latest `run` was asked for and has not done. */
+  resume(): VmExit {
+    const left = this.#target - this.retired;
+    return left > 0 ? this.#run(left) : BOGUS;
+  }
+
+  #run(budget: number): VmExit {
     const { cpu } = this;
     cpu.beginSlice(budget);
     for (;;) {

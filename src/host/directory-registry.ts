@@ -22,30 +22,14 @@ import {
   refuseUnload,
   type VmImage,
   type VmRecord,
-  type VmStage,
 } from "../vmm/registry.ts";
-import type { VmRemains } from "../vmm/remains.ts";
-import type { SuspendHow } from "../vmm/suspend.ts";
 import { hostError } from "./host-error.ts";
 import { readMemoryFile, writeMemoryFile } from "./memory-file.ts";
 import { isAlive } from "./process-identity.ts";
 import { RunnerMarks } from "./runner-marks.ts";
+import { parseStoredVm, type StoredVm } from "./stored-vm.ts";
 
-/** vm.json. */
-interface Stored {
-  readonly version: 1;
-  readonly stage: VmStage;
-  readonly generation: number;
-  readonly memoryBytes: number;
-  readonly suspended?: SuspendHow;
-  readonly config: Record<string, string>;
-  readonly symbols?: { readonly start: number; readonly end: number };
-  readonly remains?: VmRemains;
-  /** Number of the runner's mark under which this was written: crashes up to it are history. */
-  readonly mark: number;
-}
-
-const EMPTY: Stored = {
+const EMPTY: StoredVm = {
   version: 1,
   stage: "empty",
   generation: 0,
@@ -91,14 +75,19 @@ export class DirectoryRegistry implements Registry {
 
   list(): string[] {
     if (!this.isLoaded()) return [];
-    return attempt(`read ${this.directory}`, () => fs.readdirSync(this.directory))
-      .filter((name) => !name.startsWith("."))
+    const entries = attempt(`read ${this.directory}`, () =>
+      fs.readdirSync(this.directory, { withFileTypes: true }),
+    );
+    return entries
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+      .map(({ name }) => name)
       .sort();
   }
 
   exists(name: string): boolean {
     checkVmName(name);
-    return fs.existsSync(this.#path(name, "vm.json"));
+    // By its name alone: an entry that has lost its record is there to be destroyed.
+    return isDirectory(path.join(this.directory, name));
   }
 
   create(name: string): void {
@@ -116,6 +105,13 @@ export class DirectoryRegistry implements Registry {
       const code = (cause as NodeJS.ErrnoException).code;
       if (code === "ENOTEMPTY" || code === "EEXIST") {
         throw new VmmError("ERR_VM_EXISTS", `VM ${name} exists already`);
+      }
+      if (code === "ENOTDIR") {
+        const place = path.join(this.directory, name);
+        throw new VmmError(
+          "ERR_IO",
+          `cannot create VM ${name}: ${place} is a file, and none of ours`,
+        );
       }
       throw hostError(`create VM ${name}`, cause);
     }
@@ -159,7 +155,9 @@ export class DirectoryRegistry implements Registry {
         return readMemoryFile(this.#path(name, `memory.${generation}`), memoryBytes);
       } catch (error) {
         // A writer may have replaced it since.
-        if (this.#stored(name).generation === generation) throw error;
+        if (this.#stored(name).generation !== generation) continue;
+        const isGone = error instanceof VmmError && error.code === "ERR_NOT_FOUND";
+        throw isGone ? damaged(this.#path(name, `memory.${generation}`)) : error;
       }
     }
   }
@@ -237,19 +235,26 @@ export class DirectoryRegistry implements Registry {
     throw new VmmError("ERR_VM_NOT_FOUND", `VM ${name} does not exist`);
   }
 
-  #stored(name: string): Stored {
+  #stored(name: string): StoredVm {
     this.#require(name);
     const file = this.#path(name, "vm.json");
+    let text: string;
     try {
-      return JSON.parse(fs.readFileSync(file, "utf8")) as Stored;
+      text = fs.readFileSync(file, "utf8");
     } catch (cause) {
-      if (!(cause instanceof SyntaxError)) throw hostError(`read VM ${name}`, cause);
-      const sentence = `${file} is damaged: destroy the VM and load it again`;
-      throw new VmmError("ERR_BAD_IMAGE", sentence, { cause });
+      if ((cause as NodeJS.ErrnoException).code !== "ENOENT") {
+        throw hostError(`read VM ${name}`, cause);
+      }
+      // Somebody has just destroyed the VM, or has had their hands in it.
+      this.#require(name);
+      throw damaged(file);
     }
+    const stored = parseStoredVm(text);
+    if (stored === undefined) throw damaged(file);
+    return stored;
   }
 
-  #store(name: string, stored: Stored): void {
+  #store(name: string, stored: StoredVm): void {
     const file = this.#path(name, "vm.json");
     attempt(`write VM ${name}`, () => {
       const fd = fs.openSync(`${file}.new`, "w", 0o600);
@@ -270,6 +275,19 @@ export class DirectoryRegistry implements Registry {
 }
 
 let scratches = 0;
+
+function damaged(file: string): VmmError {
+  const sentence = `${file} is damaged: destroy the VM and load it again`;
+  return new VmmError("ERR_BAD_IMAGE", sentence);
+}
+
+function isDirectory(place: string): boolean {
+  return (
+    attempt(`look at ${place}`, () =>
+      fs.statSync(place, { throwIfNoEntry: false })?.isDirectory(),
+    ) === true
+  );
+}
 
 /** Waits until the names in a directory are on the disk. */
 function syncDirectory(directory: string): void {

@@ -167,18 +167,24 @@ function requireDisk(path: string): void {
 
 function openFile(options: BlockFileOptions, warn: Warn): OpenFile {
   const { path, isReadOnly } = options;
-  const { O_RDONLY, O_RDWR, O_SYNC, O_DSYNC } = fs.constants;
+  const { O_RDWR, O_SYNC, O_DSYNC } = fs.constants;
   const extra = options.isSync ? O_SYNC : options.isUncached ? (O_DSYNC ?? O_SYNC) : 0;
   if (!isReadOnly) {
     try {
       return describe(fs.openSync(path, O_RDWR | extra), false);
     } catch (error) {
       if (!READ_ONLY_ERRORS.has(codeOf(error))) throw openError(path, error);
+      const file = openToRead(path);
       warn(`disk image ${path} cannot be written (${codeOf(error)}): it is attached read-only`);
+      return file;
     }
   }
+  return openToRead(path);
+}
+
+function openToRead(path: string): OpenFile {
   try {
-    return describe(fs.openSync(path, O_RDONLY), true);
+    return describe(fs.openSync(path, fs.constants.O_RDONLY), true);
   } catch (error) {
     throw openError(path, error);
   }

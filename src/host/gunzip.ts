@@ -10,6 +10,6 @@ export const gunzip: Gunzip = (bytes, limit) => {
   } catch (cause) {
     const isTooLarge = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
     const why = isTooLarge ? `it inflates to more than ${limit} bytes` : (cause as Error).message;
-    throw new VmmError("ERR_BAD_IMAGE", `a gzip file cannot be inflated: ${why}`, { cause });
+    throw new VmmError("ERR_BAD_IMAGE", `the gzip file cannot be inflated: ${why}`, { cause });
   }
 };

@@ -22,6 +22,8 @@ import { hostError } from "./host-error.ts";
 /** Throws ERR_NOT_FOUND or ERR_IO if `path` is not a directory that can be used. */
 export function hostDirectory(path: string): FileSystem {
   try {
+    // Nothing is no name, though the host takes it for where the command was started.
+    if (path === "") throw Object.assign(new Error("no name"), { code: "ENOENT" });
     const root = realpathSync(path);
     if (statSync(root).isDirectory()) return treeFileSystem("host", new HostTree(root));
   } catch (cause) {

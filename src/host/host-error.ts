@@ -9,6 +9,8 @@ const FULL: readonly string[] = ["ENOSPC", "EDQUOT", "EFBIG"];
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   ENOTDIR: "a part of the path is not a directory",
+  EEXIST: "a file is in the way",
+  ENOTEMPTY: "it has files in it that are none of ours",
   EACCES: "permission denied",
   EPERM: "permission denied",
   EISDIR: "it is a directory",
@@ -28,8 +30,14 @@ const REASONS: Readonly<Record<string, string>> = {
  */
 export function hostError(action: string, cause: unknown): VmmError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  const sentence = `cannot ${action}: ${REASONS[code] ?? message}`;
+  const sentence = `cannot ${action}: ${reasonOf(action, code) ?? message}`;
   return new VmmError(errorCode(code), sentence, { cause });
+}
+
+function reasonOf(action: string, code: string): string | undefined {
+  // What is to be written need not exist, only what it lies in.
+  const isMissingParent = code === "ENOENT" && /^(write|make|create)\b/.test(action);
+  return isMissingParent ? "its directory does not exist" : REASONS[code];
 }
 
 function errorCode(code: string): VmmErrorCode {

@@ -73,6 +73,32 @@ export async function loadFreeBsd(
   return left;
 }
 
+/** What to say when the loader has ended without a kernel; `complaint` is its own. */
+export function leftWithoutKernel(
+  devices: readonly LoaderDevice[],
+  complaint: string | undefined,
+): string {
+  const sentence = "the FreeBSD loader was left without a kernel";
+  if (devices.length === 0) return `${sentence}: it had neither a disk nor a directory to look at`;
+  const why = whyNothingMounts(devices);
+  if (why !== undefined) return `${sentence}: ${why}`;
+  return complaint === undefined ? sentence : `${sentence}: ${complaint}`;
+}
+
+/** Undefined if some device holds files. */
+function whyNothingMounts(devices: readonly LoaderDevice[]): string | undefined {
+  let why = `there is no filesystem on ${devices.map(({ name }) => name).join(", ")}`;
+  for (const device of devices) {
+    try {
+      if (device.mount() !== undefined) return undefined;
+    } catch (error) {
+      if (!(error instanceof VmmError)) throw error;
+      why = `${device.name}: ${error.message}`;
+    }
+  }
+  return why;
+}
+
 /** Throws ERR_BAD_IMAGE, ERR_UNSUPPORTED, ERR_NO_SPACE, ERR_BAD_OPTION, or what opening the files throws. */
 export function loadLinuxKernel(memory: GuestMemory, source: LinuxSource): KernelSymbols {
   return withSource(source.kernel, "the kernel", (kernel, kernelName) => {
@@ -94,7 +120,9 @@ function linuxSymbols(
   systemMap: FileOrBytes | undefined,
 ): SymbolTable | undefined {
   if (systemMap !== undefined) {
-    return withSource(systemMap, "the System.map", (map) => SymbolTable.fromSystemMap(map));
+    return withSource(systemMap, "the System.map", (map, mapName) =>
+      SymbolTable.fromSystemMap(map, mapName),
+    );
   }
   return isElf(kernel)
     ? unlessStripped(() => SymbolTable.fromElf(parseElf(kernel, name)))

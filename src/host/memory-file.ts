@@ -13,6 +13,7 @@ import { STATE_FIELDS } from "../cpu/state-fields.ts";
 import { GuestMemory } from "../mmu/guest-memory.ts";
 import { type Extent, extentsOf, isValidExtent, markExtent } from "../vmm/memory-image.ts";
 import { hostError } from "./host-error.ts";
+import { writeAll } from "./write-all.ts";
 
 const MAGIC = "TSHYVEM1";
 const HEADER_BYTES = 16;
@@ -45,13 +46,6 @@ export function writeMemoryFile(path: string, memory: GuestMemory): void {
     }
   } catch (cause) {
     throw hostError(`write ${path}`, cause);
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) {
-    // One call moves at most 2^31 - 1 bytes.
-    done += fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
   }
 }
 

@@ -9,14 +9,8 @@ import path from "node:path";
 import { VmmError } from "../base/errors.ts";
 import type { Lease } from "../vmm/registry.ts";
 import { hostError } from "./host-error.ts";
-import { isAlive, type ProcessIdentity, processIdentity } from "./process-identity.ts";
-
-/** What a mark's file says. */
-interface Mark extends ProcessIdentity {
-  readonly isReleased: boolean;
-  /** The latest mark whose process died with it. */
-  readonly crashedAt: number;
-}
+import { isAlive, processIdentity } from "./process-identity.ts";
+import { parseRunnerMark, type RunnerMark } from "./stored-vm.ts";
 
 const MARK = /^runner\.(\d+)$/;
 
@@ -38,7 +32,8 @@ export class RunnerMarks {
 
   read(): RunnerState {
     const { number, mark } = this.#latest();
-    if (mark === undefined) return { number, pid: undefined, crashedAt: 0 };
+    // A mark that cannot be read is that of a process which did not live to see it on the disk.
+    if (mark === undefined) return { number, pid: undefined, crashedAt: number };
     const { isReleased, crashedAt, pid } = mark;
     if (isReleased) return { number, pid: undefined, crashedAt };
     return isAlive(mark)
@@ -61,7 +56,7 @@ export class RunnerMarks {
     }
   }
 
-  #lease(number: number, mark: Mark): Lease {
+  #lease(number: number, mark: RunnerMark): Lease {
     for (const older of this.#numbers()) if (older < number) this.#remove(older);
     let isHeld = true;
     return {
@@ -73,12 +68,13 @@ export class RunnerMarks {
     };
   }
 
-  #latest(): { readonly number: number; readonly mark: Mark | undefined } {
+  /** Number 0 if there is none; no mark if it says nothing that makes sense. */
+  #latest(): { readonly number: number; readonly mark: RunnerMark | undefined } {
     for (;;) {
       const number = this.#numbers().at(-1) ?? 0;
       if (number === 0) return { number, mark: undefined };
       try {
-        return { number, mark: JSON.parse(fs.readFileSync(this.#path(number), "utf8")) as Mark };
+        return { number, mark: parseRunnerMark(fs.readFileSync(this.#path(number), "utf8")) };
       } catch (cause) {
         // A higher one has taken its place since, or the whole entry is gone.
         if ((cause as NodeJS.ErrnoException).code === "ENOENT") continue;
@@ -102,7 +98,7 @@ export class RunnerMarks {
   }
 
   /** False if the number is taken. */
-  #make(number: number, mark: Mark): boolean {
+  #make(number: number, mark: RunnerMark): boolean {
     const draft = this.#draft(mark);
     try {
       fs.linkSync(draft, this.#path(number));
@@ -115,7 +111,7 @@ export class RunnerMarks {
     }
   }
 
-  #replace(number: number, mark: Mark): void {
+  #replace(number: number, mark: RunnerMark): void {
     // With its entry, the mark is gone: destroyed under our lease.
     if (!fs.existsSync(this.#path(number))) return;
     try {
@@ -125,11 +121,12 @@ export class RunnerMarks {
     }
   }
 
-  #draft(mark: Mark): string {
+  #draft(mark: RunnerMark): string {
     const draft = path.join(this.#directory, `.runner-${process.pid}-${++drafts}`);
     try {
       fs.writeFileSync(draft, JSON.stringify(mark), { mode: 0o600 });
     } catch (cause) {
+      fs.rmSync(draft, { force: true });
       throw hostError(`write ${draft}`, cause);
     }
     return draft;

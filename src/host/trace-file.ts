@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-import fs from "node:fs";
 import type { Config } from "../vmm/config.ts";
 import type { Machine } from "../vmm/machine.ts";
 import { parseTracePoints, Trace } from "../vmm/trace.ts";
-import { hostError } from "./host-error.ts";
+import { OutputFile } from "./write-all.ts";
 
 const FLUSH_AT = 64 * 1024;
 
@@ -16,15 +15,11 @@ export function openTrace(config: Config, machine: Machine): { close(): void } |
   if (points === undefined) return undefined;
   const wanted = parseTracePoints(points);
   const path = config.get("trace.file") ?? `${machine.config.name}.trace`;
-  let fd: number;
-  try {
-    fd = fs.openSync(path, "w");
-  } catch (cause) {
-    throw hostError(`write ${path}`, cause);
-  }
+  const file = new OutputFile(path);
+  const encoder = new TextEncoder();
   let pending = "";
   const flush = () => {
-    fs.writeSync(fd, pending);
+    file.write(encoder.encode(pending));
     pending = "";
   };
   machine.setTrace(
@@ -35,8 +30,11 @@ export function openTrace(config: Config, machine: Machine): { close(): void } |
   );
   return {
     close: () => {
-      flush();
-      fs.closeSync(fd);
+      try {
+        flush();
+      } finally {
+        file.close();
+      }
     },
   };
 }

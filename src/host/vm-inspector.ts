@@ -99,13 +99,15 @@ class RestingVm implements VmInspector {
   }
 
   async ask(request: ControlRequest): Promise<ControlReply> {
-    if (!CHANGELESS.has(request.kind)) this.#prepareChange();
+    const isChange = !CHANGELESS.has(request.kind);
+    if (isChange) this.#requireMemory();
     const reply = this.#control.answer(request);
     if (reply.kind === "error") throw new VmmError(reply.code, reply.message);
+    if (isChange) this.#isChanged = true;
     return reply.kind === "report" ? { ...reply, report: this.#asLeft(reply.report) } : reply;
   }
 
-  #prepareChange(): void {
+  #requireMemory(): void {
     const { name, memoryBytes } = this.#record;
     if (memoryBytes === 0) {
       throw new VmmError(
@@ -113,7 +115,6 @@ class RestingVm implements VmInspector {
         `VM ${name} has no memory yet: give it some with --set-mem, or run bhyveload`,
       );
     }
-    this.#isChanged = true;
   }
 
   /** The vCPU was activated only if a runner had the VM, and counted only then. */

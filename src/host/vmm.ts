@@ -35,6 +35,7 @@ import {
 import { FileByteSource } from "./file-byte-source.ts";
 import {
   type KernelSymbols,
+  leftWithoutKernel,
   loadFreeBsd,
   loadLinuxKernel,
   openLoaderDevices,
@@ -163,19 +164,17 @@ export class Vmm extends Emitter implements AsyncDisposable {
     }
     const { disks = this.#options.disks ?? [], hostDirectory, variables = {} } = request;
     const { isInteractive = false } = request;
+    const devices = openLoaderDevices({ disks, hostDirectory });
     const left = await loadFreeBsd(memory, {
-      devices: openLoaderDevices({ disks, hostDirectory }),
+      devices,
       variables: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
       console: consoleLoader(this.#console, isInteractive ? () => this.#nextInput() : undefined),
     });
     if (left.kind === "booted") {
       return { table: undefined, block: left.symbols };
     }
-    const last = this.#console.text.trimEnd().split(/\r?\n/).at(-1) ?? "";
-    throw new VmmError(
-      "ERR_VM_STATE",
-      `FreeBSD's loader was left without a kernel; its last line was: ${last}`,
-    );
+    const complaint = left.kind === "quit" ? left.complaint : undefined;
+    throw new VmmError("ERR_VM_STATE", leftWithoutKernel(devices, complaint));
   }
 
   /**

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { kernelImage, moduleImage, TEST_KERNEL_ENTRY } from "../../test/support/elf-image.ts";
 import { BytesSource } from "../../test/support/memory-file-system.ts";
-import { corrupt, SeededRandom } from "../../test/support/random.ts";
+import { mutated } from "../../test/support/mutation.ts";
+import { SeededRandom } from "../../test/support/random.ts";
 import { VmmError } from "../base/errors.ts";
 import {
   ET_EXEC,
@@ -91,7 +92,7 @@ it("a damaged ELF file parses or is refused, and never anything else", () => {
   let refused = 0;
   for (let i = 0; i < 3000; i++) {
     try {
-      const elf = parse(corrupt(images[i % 2]!, random));
+      const elf = parse(mutated(images[i % 2]!, random));
       for (const section of elf.sections) sectionContents(elf, section);
     } catch (error) {
       expect(error).toBeInstanceOf(VmmError);

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { buildElf, STT_SECTION, symbolTable } from "../../test/support/elf-builder.ts";
 import { kernelImage } from "../../test/support/elf-image.ts";
 import { BytesSource } from "../../test/support/memory-file-system.ts";
-import { corrupt, SeededRandom } from "../../test/support/random.ts";
+import { mutated } from "../../test/support/mutation.ts";
+import { SeededRandom } from "../../test/support/random.ts";
 import { VmmError } from "../base/errors.ts";
 import { ET_EXEC, parseElf } from "./elf.ts";
 import { SymbolTable } from "./symbols.ts";
@@ -66,7 +67,7 @@ describe("the symbol block behind a loaded kernel", () => {
     const random = new SeededRandom(0x5b);
     for (let i = 0; i < 500; i++) {
       try {
-        SymbolTable.fromSymbolBlock(corrupt(block, random)).lookup(BASE + 4n);
+        SymbolTable.fromSymbolBlock(mutated(block, random)).lookup(BASE + 4n);
       } catch (error) {
         expect(error).toBeInstanceOf(VmmError);
       }

@@ -14,6 +14,8 @@ import {
 } from "./elf.ts";
 
 const STT_FUNC = 2;
+/** Ten times what a kernel with everything in it has. */
+const MAX_SYSTEM_MAP_BYTES = 64 << 20;
 /** Nobody's function is longer: what lies further behind the last one is something else. */
 const LONGEST_FUNCTION = 0x10_0000n;
 
@@ -136,14 +138,20 @@ export class SymbolTable {
   }
 
   /** From a System.map: lines of address, type letter, name. Text symbols (`t`, `T`, `w`, `W`) count. */
-  static fromSystemMap(source: ByteSource): SymbolTable {
+  static fromSystemMap(source: ByteSource, name = "the System.map"): SymbolTable {
+    if (source.size > MAX_SYSTEM_MAP_BYTES) {
+      throw new VmmError(
+        "ERR_BAD_IMAGE",
+        `${name} has ${source.size} bytes: no System.map is that large`,
+      );
+    }
     const text = new TextDecoder().decode(source.read(0, source.size));
     const found: NamedAddress[] = [];
     for (const match of text.matchAll(/^([0-9a-fA-F]{1,16}) [tTwW] (\S+)/gm)) {
       found.push({ value: BigInt(`0x${match[1]}`), name: match[2]! });
     }
     if (found.length === 0) {
-      throw new VmmError("ERR_BAD_IMAGE", "the System.map names no text symbol");
+      throw new VmmError("ERR_BAD_IMAGE", `${name} names no text symbol: it is no System.map`);
     }
     return SymbolTable.fromNames(found);
   }

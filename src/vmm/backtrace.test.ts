@@ -187,6 +187,6 @@ describe("the names of a guest's functions", () => {
 
   it("are missed with one sentence if the file has none", () => {
     const sources = { ...nothing, open: () => new BytesSource(new TextEncoder().encode("hello")) };
-    expect(() => named(sources, "x")).toThrow("the System.map names no text symbol");
+    expect(() => named(sources, "x")).toThrow("x names no text symbol: it is no System.map");
   });
 });

@@ -40,7 +40,7 @@ export function guestSymbols(
 function symbolFile(source: ByteSource, path: string): SymbolTable {
   return isElf(source)
     ? SymbolTable.fromElf(parseElf(source, path))
-    : SymbolTable.fromSystemMap(source);
+    : SymbolTable.fromSystemMap(source, path);
 }
 
 /** A kernel's own names, moved to where it runs; as it was linked if that cannot be told (yet). */

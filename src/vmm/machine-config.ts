@@ -126,7 +126,7 @@ function topology(config: Config): CpuTopology {
 const SLOT_VARIABLE = /^pci\.(\d+)\.(\d+)\.(\d+)\.device$/;
 
 function slots(config: Config): PciSlot[] {
-  return config.names("pci.").flatMap((name) => {
+  const found = config.names("pci.").flatMap((name): PciSlot[] => {
     const match = SLOT_VARIABLE.exec(name);
     if (match === null) return [];
     const prefix = name.slice(0, -"device".length);
@@ -135,6 +135,10 @@ function slots(config: Config): PciSlot[] {
     const isLegacy = config.getBoolean(`${prefix}legacy`, false);
     return [{ option: { bdf, device, options: deviceOptions(config, prefix) }, isLegacy }];
   });
+  if (found.filter(({ option }) => option.device === "lpc").length > 1) {
+    throw new VmmError("ERR_BAD_OPTION", "Only one LPC bridge is allowed.");
+  }
+  return found;
 }
 
 /** A device's variables as what stands behind its name in `-s`: the path first, then flags and `key=value`. */
@@ -180,12 +184,14 @@ function isFlagOf(device: string, _part: string): boolean {
 /** The argument of `-l` as a variable. Throws ERR_BAD_OPTION. */
 export function setLpcDevice(config: Config, text: string): void {
   const { device, options } = parseLpcOption(text);
-  config.set(device === "pc-testdev" ? "lpc.pc-testdev" : `lpc.${device}.path`, options ?? "true");
+  if (device === "pc-testdev") config.set("lpc.pc-testdev", "true");
+  else config.set(`lpc.${device}.path`, options ?? "");
 }
 
 function lpcOptions(config: Config): LpcOption[] {
   return config.names("lpc.").flatMap((name) => {
     const match = /^lpc\.(com[1-4])\.path$/.exec(name);
+    // Without a path it is there, as in bhyve, and connected to nothing.
     if (match !== null) return [parseLpcOption(`${match[1]},${config.get(name)}`)];
     if (name === "lpc.pc-testdev" && config.getBoolean(name, false)) {
       return [parseLpcOption("pc-testdev")];

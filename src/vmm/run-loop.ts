@@ -55,10 +55,13 @@ export class RunLoop {
       clock.runDue();
       const result = this.#result(limit);
       if (result !== undefined) return result;
-      const exit = vcpu.run(Math.min(clock.budget(), limit - vcpu.retired));
-      this.#machine.statistics.exited(exit.kind);
-      this.#machine.trace?.exit(exit);
+      let exit = vcpu.run(Math.min(clock.budget(), limit - vcpu.retired));
       this.#handle(exit);
+      // A driver asks ports one after the other: no look at the clock and the host for each.
+      while (exit.kind === "inout" && this.#result(limit) === undefined) {
+        exit = vcpu.resume();
+        this.#handle(exit);
+      }
     }
   }
 
@@ -73,6 +76,8 @@ export class RunLoop {
   }
 
   #handle(exit: VmExit): void {
+    this.#machine.statistics.exited(exit.kind);
+    this.#machine.trace?.exit(exit);
     (this.#handlers[exit.kind] as (exit: VmExit) => void)(exit);
   }
 

@@ -35,6 +35,14 @@ function makeMachine(latencyNs: number, work: Work = { requests: 0, fills: 0 }):
   const submit = disk.submit.bind(disk);
   disk.submit = (request, done) => {
     work.requests++;
+    if (request.kind !== "flush") {
+      const length =
+        "buffers" in request
+          ? request.buffers.reduce((sum, { length }) => sum + length, 0)
+          : request.length;
+      const isOnDisk = request.offset >= 0 && request.offset + length <= disk.sizeBytes;
+      if (!isOnDisk) throw new Error(`${request.kind} of ${length} bytes at ${request.offset}`);
+    }
     submit(request, done);
   };
   return new DeviceMachine({
@@ -183,9 +191,25 @@ class HostileGuest {
         );
       }
       this.#descriptor(queue, first + buffers, this.#buffer(queue), 1, 2);
+      if (random.below(4) === 0) this.#makeIndirect(queue, first, buffers + 2);
       queue.offerHead(random.below(40) === 0 ? random.next() & 0xffff : first);
     }
     queue.kick();
+  }
+
+  /** Moves a chain into an indirect table in the arena, nearly right, and refers to it. */
+  #makeIndirect(queue: VirtqueueDriver, first: number, count: number): void {
+    const { memory } = this.machine;
+    const { descriptorArea } = queue.place;
+    const table = ARENA + 16 * this.random.below((ARENA_BYTES - 16 * count) / 16);
+    for (let i = 0; i < count; i++) {
+      const descriptor = memory.readable(descriptorArea + 16 * (first + i), 16)!.slice();
+      memory.write(table + 16 * i, descriptor);
+      // Links count from the table's beginning.
+      const isWrong = this.random.below(20) === 0;
+      memory.store(table + 16 * i + 14, 2, isWrong ? this.random.next() & 0xffff : i + 1);
+    }
+    this.#descriptor(queue, first, table, 16 * count, 4);
   }
 
   /** A descriptor as wanted, linked to the next one, with one field in twenty wrong. */

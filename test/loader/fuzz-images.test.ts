@@ -20,6 +20,7 @@ import { GzipFileSystem } from "../../src/loader/fs/gzip-file-system.ts";
 import { mountFileSystem } from "../../src/loader/fs/mount.ts";
 import { buildIso } from "../support/iso-image.ts";
 import { writeBsdLabel, writeMbr } from "../support/mbr-image.ts";
+import { mutated, noiseBehind } from "../support/mutation.ts";
 import { SeededRandom } from "../support/random.ts";
 
 const { FUZZ_ROUNDS = "100", FUZZ_SEED = "8" } = process.env;
@@ -90,20 +91,43 @@ const images: [string, Uint8Array, ((image: Uint8Array) => void)?][] = [
   ["MBR and label", mbrDisk()],
 ];
 
-/** Counts, so that a parser that goes round in circles ends, and ends the test. */
-function countingSource(bytes: Uint8Array): ByteSource {
-  const inner = memorySource(bytes);
-  let total = 0;
-  const read = (offset: number, length: number) => {
-    total += length + 64;
-    if (total > MAX_BYTES_READ) throw new Error(`more than ${MAX_BYTES_READ} bytes were read`);
-    return inner.read(offset, length);
-  };
-  return { size: bytes.length, read };
+/** A disk that watches: a parser that goes round in circles, or looks outside of its partition, ends the test. */
+class WatchedDisk implements ByteSource {
+  readonly size: number;
+  readonly #inner: ByteSource;
+  #total = 0;
+  #window: { readonly start: number; readonly end: number };
+
+  constructor(bytes: Uint8Array) {
+    this.#inner = memorySource(bytes);
+    this.size = bytes.length;
+    this.#window = { start: 0, end: this.size };
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    this.#total += length + 64;
+    if (this.#total > MAX_BYTES_READ)
+      throw new Error(`more than ${MAX_BYTES_READ} bytes were read`);
+    const bytes = this.#inner.read(offset, length);
+    const { start, end } = this.#window;
+    if (offset >= start && offset + length <= end) return bytes;
+    throw new Error(`${offset} + ${length} was read, outside of ${start} to ${end}`);
+  }
+
+  /** Nothing else is to be read meanwhile. */
+  within<T>(start: number, size: number, action: () => T): T {
+    const outer = this.#window;
+    this.#window = { start, end: start + size };
+    try {
+      return action();
+    } finally {
+      this.#window = outer;
+    }
+  }
 }
 
 /** All that a loader may do with a disk; returns how many files could be read. Only other errors get out. */
-function explore(disk: ByteSource): number {
+function explore(disk: WatchedDisk): number {
   let files = 0;
   tolerate(() => {
     const table = readPartitions(disk);
@@ -111,7 +135,9 @@ function explore(disk: ByteSource): number {
     for (const partition of new Set([boot, ...table.partitions])) {
       if (partition === undefined) continue;
       tolerate(() => {
-        files += exploreFiles(mountFileSystem(partitionSource(disk, partition)));
+        files += disk.within(partition.offset, partition.size, () =>
+          exploreFiles(mountFileSystem(partitionSource(disk, partition))),
+        );
       });
     }
   });
@@ -163,35 +189,6 @@ function tolerate(action: () => void): void {
   }
 }
 
-/** Damages a copy in one to eight places where there is something, or cuts it short. */
-function damage(image: Uint8Array, used: readonly number[], random: SeededRandom): Uint8Array {
-  if (random.below(20) === 0) return image.slice(0, random.below(image.length));
-  const result = image.slice();
-  const view = new DataView(result.buffer);
-  for (let i = random.below(8); i >= 0; i--) {
-    const at = Math.min(random.pick(used), image.length - 8);
-    switch (random.below(5)) {
-      case 0:
-        result[at]! ^= 1 << random.below(8);
-        break;
-      case 1:
-        result[at] = random.pick([0, 1, 0x7f, 0x80, 0xff]);
-        break;
-      case 2:
-        view.setUint32(at & ~3, random.next(), true);
-        break;
-      case 3:
-        view.setUint32(at & ~3, random.pick([0, 1, 0x7fffffff, 0x80000000, 0xffffffff]), true);
-        break;
-      default: {
-        const from = random.below(image.length - 64) & ~3;
-        result.set(image.subarray(from, from + 4 + random.below(60)), at & ~3);
-      }
-    }
-  }
-  return result;
-}
-
 /** Offsets of metadata: all that is not zero, but for long runs of the files' random bytes. */
 function usedOffsets(image: Uint8Array): number[] {
   const offsets: number[] = [];
@@ -208,7 +205,7 @@ function usedOffsets(image: Uint8Array): number[] {
 
 describe.each(images)("an image of %s", (_, image, repair) => {
   it("that is intact has files to read", () => {
-    expect(explore(countingSource(image))).toBeGreaterThan(35);
+    expect(explore(new WatchedDisk(image))).toBeGreaterThan(35);
   });
 
   it(`that is damaged gives a VmmError or none, in ${ROUNDS} variants from seed ${SEED}`, {
@@ -217,11 +214,22 @@ describe.each(images)("an image of %s", (_, image, repair) => {
     const random = new SeededRandom(SEED);
     const used = usedOffsets(image);
     for (let round = 0; round < ROUNDS; round++) {
-      const damaged = damage(image, used, random);
+      const damaged = mutated(image, random, used);
       repair?.(damaged);
       const started = performance.now();
-      expect(() => explore(countingSource(damaged)), `round ${round}`).not.toThrow();
+      expect(() => explore(new WatchedDisk(damaged)), `round ${round}`).not.toThrow();
       expect(performance.now() - started, `milliseconds of round ${round}`).toBeLessThan(20_000);
     }
   });
+});
+
+it(`${ROUNDS} disks of noise, behind the beginning of a disk, give a VmmError or none`, {
+  timeout: 600_000,
+}, () => {
+  const random = new SeededRandom(SEED);
+  for (let round = 0; round < ROUNDS; round++) {
+    const [, image] = random.pick(images);
+    const noise = noiseBehind(image.subarray(0, 70_000), 20_000, random);
+    expect(() => explore(new WatchedDisk(noise)), `round ${round}`).not.toThrow();
+  }
 });

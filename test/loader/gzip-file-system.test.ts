@@ -60,7 +60,7 @@ describe("a filesystem with compressed files", () => {
     expect(() => fs.open("/boot/damaged")).toThrow(
       expect.objectContaining({
         code: "ERR_BAD_IMAGE",
-        message: "a gzip file cannot be inflated: incorrect header check",
+        message: "/boot/damaged.gz: the gzip file cannot be inflated: incorrect header check",
       }),
     );
   });
@@ -83,7 +83,7 @@ it("gunzip stops at its limit", () => {
   expect(() => gunzip(bomb, 1000)).toThrow(
     expect.objectContaining({
       code: "ERR_BAD_IMAGE",
-      message: "a gzip file cannot be inflated: it inflates to more than 1000 bytes",
+      message: "the gzip file cannot be inflated: it inflates to more than 1000 bytes",
     }),
   );
 });

@@ -6,8 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { BHYVE, bhyve } from "../../src/cli/bhyve-command.ts";
 import { BHYVECTL, bhyvectl } from "../../src/cli/bhyvectl-command.ts";
-import { runCommand } from "../../src/cli/run-main.ts";
+import { BHYVELOAD, bhyveload } from "../../src/cli/bhyveload-command.ts";
+import { type Command, type CommandFrame, runCommand } from "../../src/cli/run-main.ts";
 import { TSHYVE, tshyve } from "../../src/cli/tshyve-command.ts";
 import { buildElf, PF_R, PF_X } from "./elf-builder.ts";
 
@@ -15,6 +17,13 @@ const BUILD = fileURLToPath(new URL("../../scripts/build.mjs", import.meta.url))
 const LONGEST_WAIT_MS = 20_000;
 
 export type CommandName = "tshyve" | "bhyve" | "bhyveload" | "bhyvectl";
+
+const COMMANDS: Readonly<Record<CommandName, readonly [CommandFrame, Command]>> = {
+  tshyve: [TSHYVE, tshyve],
+  bhyve: [BHYVE, bhyve],
+  bhyveload: [BHYVELOAD, bhyveload],
+  bhyvectl: [BHYVECTL, bhyvectl],
+};
 
 export interface Ended {
   /** Undefined if a signal ended it. */
@@ -97,10 +106,35 @@ export class CommandRoom {
     args: readonly string[],
     stdin: "pipe" | "ignore" = "ignore",
   ): RunningCommand {
-    const child = spawn(process.execPath, [join(this.directory, "dist", `${name}.js`), ...args], {
+    return this.#started(process.execPath, [this.program(name), ...args], { stdin });
+  }
+
+  /** The built command's file. */
+  program(name: CommandName): string {
+    return join(this.directory, "dist", `${name}.js`);
+  }
+
+  /** Runs a line of the shell, `$1` being Node and `$2` the command's file; `uid` is whose process it is. */
+  shell(
+    line: string,
+    name: CommandName,
+    args: readonly string[] = [],
+    { uid }: { readonly uid?: number | undefined } = {},
+  ): Promise<Ended> {
+    const words = ["-c", line, "sh", process.execPath, this.program(name), ...args];
+    return this.#started("/bin/sh", words, { stdin: "ignore", uid }).ended;
+  }
+
+  #started(
+    program: string,
+    args: readonly string[],
+    { stdin, uid }: { readonly stdin: "pipe" | "ignore"; readonly uid?: number | undefined },
+  ): RunningCommand {
+    const child = spawn(program, [...args], {
       cwd: this.directory,
       env: { ...process.env, TSHYVE_VMM_DIR: this.path("vmm") },
       stdio: [stdin, "pipe", "pipe"],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     this.#children.push(child);
     return new RunningCommand(child);
@@ -111,13 +145,13 @@ export class CommandRoom {
     return this.start(name, args).ended;
   }
 
-  /** Runs a command that needs no thread of a VM's in this process. */
-  async run(name: "tshyve" | "bhyvectl", args: readonly string[]): Promise<Ended> {
+  /** Runs a command that needs neither input nor a thread of a VM's in this process. */
+  async run(name: CommandName, args: readonly string[]): Promise<Ended> {
     vi.stubEnv("TSHYVE_VMM_DIR", this.path("vmm"));
     const stdout = capture(process.stdout);
     const stderr = capture(process.stderr);
     try {
-      const [frame, command] = name === "tshyve" ? [TSHYVE, tshyve] : [BHYVECTL, bhyvectl];
+      const [frame, command] = COMMANDS[name];
       const status = await runCommand(frame, command, args);
       return { status, signal: undefined, stdout: stdout.text, stderr: stderr.text };
     } finally {

@@ -31,15 +31,3 @@ export class SeededRandom {
     return choices[this.below(choices.length)]!;
   }
 }
-
-/** A copy with a few bytes changed, runs blanked, or the end cut off: the damage files meet in the wild. */
-export function corrupt(bytes: Uint8Array, random: SeededRandom): Uint8Array {
-  const copy = bytes.slice();
-  const wounds = 1 + random.below(8);
-  for (let i = 0; i < wounds && copy.length > 0; i++) {
-    const at = random.below(copy.length);
-    if (random.below(4) === 0) copy.fill(random.below(2) * 0xff, at, at + 1 + random.below(16));
-    else copy[at] = random.next();
-  }
-  return random.below(4) === 0 ? copy.slice(0, random.below(copy.length + 1)) : copy;
-}

@@ -126,6 +126,15 @@ export class CodeCache {
     return isForgotten;
   }
 
+  /** The blocks in the page of this place in memory, the latest first. */
+  blocksBeside(offset: number): number[] {
+    const blocks: number[] = [];
+    const page = Math.floor((offset - RAM_OFFSET) / 4096);
+    let block = this.#pageHeads[page] ?? 0;
+    for (; block !== 0; block = this.words[block + BLOCK_PAGE_NEXT]!) blocks.push(block);
+    return blocks;
+  }
+
   #forgetPage(page: number): void {
     let block = this.#pageHeads[page]!;
     while (block !== 0) {

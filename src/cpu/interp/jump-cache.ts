@@ -8,8 +8,11 @@
 // All entries of one page lie together, so that forgetting a page is cheap.
 import { JUMP_CACHE_OFFSET } from "../../mmu/machine-layout.ts";
 
-export const JUMP_PAGE_BITS = 10;
-export const JUMP_IN_PAGE_BITS = 6;
+export const JUMP_PAGE_BITS = 9;
+export const JUMP_IN_PAGE_BITS = 8;
+/** By how much an address is moved to be mixed with itself, for the page and for the place in it. */
+export const JUMP_PAGE_FOLD = 21;
+export const JUMP_IN_PAGE_FOLD = 4;
 export const JUMP_STRIDE = 8;
 export const JUMP_RIP = 0;
 export const JUMP_CONTEXT = 2;
@@ -29,12 +32,12 @@ export class JumpCache {
   }
 
   #group(lo: number, hi: number): number {
-    const page = (lo >>> 12) ^ (lo >>> 18) ^ hi;
+    const page = (lo >>> 12) ^ (lo >>> JUMP_PAGE_FOLD) ^ hi;
     return (page & ((1 << JUMP_PAGE_BITS) - 1)) << JUMP_IN_PAGE_BITS;
   }
 
   #index(lo: number, hi: number): number {
-    const place = (lo ^ (lo >>> 6)) & ((1 << JUMP_IN_PAGE_BITS) - 1);
+    const place = (lo ^ (lo >>> JUMP_IN_PAGE_FOLD)) & ((1 << JUMP_IN_PAGE_BITS) - 1);
     return (this.#group(lo, hi) | place) * JUMP_STRIDE;
   }
 

@@ -2,26 +2,29 @@
 // The function of one unit as it is being written: guest registers and flags in WebAssembly locals, the state
 // block behind them, the ways out. Lowerings (lower/*.ts) use this and nothing below it.
 //
-//   block $exit
-//     loop $dispatch
+//   loop $dispatch
+//     block $exit
 //       block … block br_table pc end … end     one label a guest block, in order of address
 //         a guest block's code
 //         its bail stub
 //     end
+//     probe the jump cache; back to $dispatch if it leads into this unit
 //   end
-//   spill; probe the jump cache; return
+//   spill; go on to another unit, or return
 //
 // Registers are loaded at the top and stored at the way out; in between only locals change, and only when an
 // instruction is complete, so that every point where it can fault has the state from before it.
 import { JUMP_CACHE_OFFSET, TLB_CONTEXT, TLB_TABLE } from "../../mmu/machine-layout.ts";
-import { NEXT, RECORD_WORDS } from "../decode/record.ts";
+import { NEXT, RECORD_WORDS, ROW, SLOTS } from "../decode/record.ts";
 import { WIDTH_64 } from "../flags.ts";
 import { BLOCK_COUNT, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import {
   JUMP_CONTEXT,
   JUMP_IN_PAGE_BITS,
+  JUMP_IN_PAGE_FOLD,
   JUMP_KEY_SHIFT,
   JUMP_PAGE_BITS,
+  JUMP_PAGE_FOLD,
   JUMP_RIP,
   JUMP_STRIDE,
   JUMP_UNIT,
@@ -44,8 +47,10 @@ import {
   GPR,
   REMAINING,
   RIP,
+  ZERO,
 } from "../state-layout.ts";
 import { isLongKey } from "../system/mode.ts";
+import { isFlagless, isLight } from "./light.ts";
 import { RegisterEmitter } from "./register-emitter.ts";
 import { endOf, isCall, successorsOf } from "./unit.ts";
 import type { ByteBuffer } from "./wasm/byte-buffer.ts";
@@ -56,6 +61,8 @@ import { TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
 export interface RuntimeFunctions {
   /** (lo, hi, access) → place in memory, or -1. */
   readonly refill: number;
+  /** (lo, hi, value's lo, value's hi, size) → 0 if the store into two pages was done. */
+  readonly storeAcross: number;
   /** (record) → EXEC_ status. */
   readonly exec: number;
   /** The same for the last instruction of a block, behind which the run loop may have to look around. */
@@ -86,6 +93,8 @@ export class UnitEmitter extends RegisterEmitter {
   readonly runtime: RuntimeFunctions;
   /** What the blocks were decoded for. */
   readonly codeKey: number;
+  /** Where the unit will be in the table. */
+  readonly slot: number;
 
   // Locals that live as long as the function.
   readonly pc: Local;
@@ -102,6 +111,7 @@ export class UnitEmitter extends RegisterEmitter {
   readonly #rip: Local;
   readonly #record: Local;
   readonly #blockOut: Local;
+  readonly #next: Local;
   #usesFlags = false;
 
   // Labels.
@@ -122,18 +132,22 @@ export class UnitEmitter extends RegisterEmitter {
   expectedKind = -1;
   /** Kind that each block leaves behind, as far as blocks are written. */
   readonly #leftKinds: number[] = [];
-  readonly #temps: [ValueType, Local][] = [];
+  #temps: [ValueType, Local][] = [];
+  /** Writes the bits of RFLAGS that instructions so far leave there and nothing has asked for yet. */
+  #lateFlags: { readonly write: () => void; readonly temps: [ValueType, Local][] } | undefined;
 
   constructor(
     code: Int32Array,
     blocks: readonly UnitBlock[],
     runtime: RuntimeFunctions,
     codeKey: number,
+    slot: number,
   ) {
     super(code, isLongKey(codeKey));
     this.blocks = blocks;
     this.runtime = runtime;
     this.codeKey = codeKey;
+    this.slot = slot;
     const { fn } = this;
     this.pc = fn.parameter(0);
     this.ccKind = fn.local(TYPE_I32);
@@ -148,12 +162,14 @@ export class UnitEmitter extends RegisterEmitter {
     this.#rip = fn.local(TYPE_I64);
     this.#record = fn.local(TYPE_I32);
     this.#blockOut = fn.local(TYPE_I32);
+    this.#next = fn.local(TYPE_I32);
   }
 
   // Ways out.
 
   /** The instruction at `p` is the interpreter's. Whatever it needs is in locals; nothing of it was done. */
   bail(p: number): void {
+    this.#lateFlags?.write();
     this.fn.i32(p + this.blocks[this.index]!.delta).set(this.#record);
     this.fn.br(this.#bail);
   }
@@ -263,6 +279,11 @@ export class UnitEmitter extends RegisterEmitter {
    */
   callExecutor(p: number, isLooking = false): void {
     const { fn, runtime } = this;
+    const row = this.code[p + ROW]!;
+    if (isLight(row)) {
+      this.#callLight(p, isFlagless(row));
+      return;
+    }
     const record = p + this.blocks[this.index]!.delta;
     this.#spill();
     this.stateBase();
@@ -282,8 +303,49 @@ export class UnitEmitter extends RegisterEmitter {
     this.expectedKind = -1;
   }
 
+  /** The same for one that sees no general registers but those of its operand's address. */
+  #callLight(p: number, isFlagless: boolean): void {
+    const { fn } = this;
+    const record = p + this.blocks[this.index]!.delta;
+    const block = this.block + this.blocks[this.index]!.delta;
+    for (const slot of [(this.code[p + SLOTS]! >>> 16) & 0xff, this.code[p + SLOTS]! >>> 24]) {
+      if (slot < GPR || slot >= ZERO || ((slot - GPR) & 1) !== 0) continue;
+      this.stateBase();
+      this.get64(slot);
+      this.storeState("i64.store", slot);
+    }
+    this.stateBase();
+    this.pushBlockStart();
+    this.storeState("i64.store", RIP);
+    this.stateBase();
+    fn.i32(block);
+    this.storeState("i32.store", BLOCK);
+    this.stateBase();
+    fn.get(this.#remaining);
+    this.storeState("i32.store", REMAINING);
+    if (!isFlagless) {
+      this.#lateFlags?.write();
+      this.publishFlags();
+    }
+    fn.i32(record).call(this.runtime.exec).set(this.#status);
+    if (!isFlagless) {
+      this.fetchFlags();
+      this.knownKind = -1;
+      this.expectedKind = -1;
+    }
+    fn.get(this.#status).if();
+    this.#lateFlags?.write();
+    // An instruction that faulted is to be gone back to; one that was done is not.
+    fn.i32(record + RECORD_WORDS).i32(record);
+    fn.get(this.#status).i32(EXIT_BAIL).op("i32.eq").op("select").set(this.#record);
+    fn.i32(block).set(this.#blockOut);
+    this.pushBlockStart();
+    fn.set(this.#rip).br(this.#exit).end();
+  }
+
   /** All state into the block, as an executor wants it. */
   #spill(): void {
+    this.#lateFlags?.write();
     for (let register = 0; register < 16; register++) {
       this.stateBase();
       this.getGpr(register);
@@ -364,6 +426,36 @@ export class UnitEmitter extends RegisterEmitter {
     this.#temps.length = 0;
   }
 
+  // Flags that are mostly replaced before anybody sees them: worked out where they may be seen, which is at the ways
+  // out, and not at all if that is nowhere.
+
+  /**
+   * `write` puts bits into RFLAGS, from temporary locals of the instruction being written, which are kept for it, and
+   * from what does not change before the next instruction with flags. It may be called any number of times.
+   */
+  deferFlags(write: () => void): void {
+    this.dropLateFlags();
+    this.#lateFlags = { write, temps: this.#temps };
+    this.#temps = [];
+  }
+
+  /** Identifies what {@link deferFlags} was last called with, as long as it counts. */
+  get lateFlags(): object | undefined {
+    return this.#lateFlags;
+  }
+
+  /** Works them out here. */
+  settleLateFlags(): void {
+    this.#lateFlags?.write();
+    this.dropLateFlags();
+  }
+
+  /** All six flags were replaced. */
+  dropLateFlags(): void {
+    for (const [type, local] of this.#lateFlags?.temps ?? []) this.fn.release(type, local);
+    this.#lateFlags = undefined;
+  }
+
   /** What the flags are where a block is entered from the ones that are written already. */
   #expectedKind(at: number): number {
     const offset = this.code[at + BLOCK_OFFSET]!;
@@ -393,8 +485,8 @@ export class UnitEmitter extends RegisterEmitter {
   /** Writes all of it: `lowerBlock` is called for each guest block in turn. */
   build(lowerBlock: (emitter: UnitEmitter) => void): ByteBuffer {
     const { fn } = this;
-    this.#exit = fn.block();
     this.#dispatch = fn.loop();
+    this.#exit = fn.block();
     const starts = this.blocks.map(() => undefined as Label | undefined);
     for (let i = this.blocks.length - 1; i >= 0; i--) starts[i] = fn.block();
     this.#starts = starts as Label[];
@@ -405,6 +497,7 @@ export class UnitEmitter extends RegisterEmitter {
     });
     fn.op("unreachable");
     fn.end();
+    if (this.runtime.chain !== undefined) this.#findNext();
     fn.end();
     this.#epilogue();
     return fn.finish(this.#prologue());
@@ -481,27 +574,33 @@ export class UnitEmitter extends RegisterEmitter {
     this.stateBase();
     fn.get(this.#blockOut);
     this.storeState("i32.store", BLOCK);
-    if (this.runtime.chain !== undefined) this.#chain(this.runtime.chain);
+    const { chain } = this.runtime;
+    if (chain !== undefined) {
+      fn.get(this.#next).if();
+      fn.get(this.#next).i32(UNIT_ENTRY_MASK).op("i32.and");
+      fn.get(this.#next).i32(UNIT_SLOT_SHIFT).op("i32.shr_u").returnCall(chain).end();
+    }
     fn.get(this.#status);
   }
 
   /**
-   * A target outside the unit: if the jump cache knows a unit for it, goes there without returning to
-   * JavaScript. The hash is interp/jump-cache.ts's.
+   * The target is not one that was known while translating: asks the jump cache for its unit, which is then in
+   * #next; else that is 0. The hash is interp/jump-cache.ts's.
    */
-  #chain(goOn: number): void {
+  #findNext(): void {
     const { fn } = this;
     const entry = this.entry;
+    fn.i32(0).set(this.#next);
     const lo = fn.local(TYPE_I32);
     fn.get(this.#status).i32(EXIT_LOOKUP).op("i32.eq").if();
     fn.get(this.#rip).op("i32.wrap_i64").set(lo);
-    fn.get(lo).i32(12).op("i32.shr_u").get(lo).i32(18).op("i32.shr_u").op("i32.xor");
+    fn.get(lo).i32(12).op("i32.shr_u").get(lo).i32(JUMP_PAGE_FOLD).op("i32.shr_u").op("i32.xor");
     fn.get(this.#rip).i64(32).op("i64.shr_u").op("i32.wrap_i64").op("i32.xor");
     fn.i32((1 << JUMP_PAGE_BITS) - 1)
       .op("i32.and")
       .i32(JUMP_IN_PAGE_BITS)
       .op("i32.shl");
-    fn.get(lo).get(lo).i32(6).op("i32.shr_u").op("i32.xor");
+    fn.get(lo).get(lo).i32(JUMP_IN_PAGE_FOLD).op("i32.shr_u").op("i32.xor");
     fn.i32((1 << JUMP_IN_PAGE_BITS) - 1)
       .op("i32.and")
       .op("i32.or");
@@ -520,11 +619,18 @@ export class UnitEmitter extends RegisterEmitter {
       .if();
     fn.get(entry)
       .memory("i32.load", JUMP_CACHE_OFFSET + 4 * JUMP_UNIT)
-      .tee(lo)
-      .if();
-    fn.get(lo).i32(UNIT_ENTRY_MASK).op("i32.and");
-    fn.get(lo).i32(UNIT_SLOT_SHIFT).op("i32.shr_u");
-    fn.returnCall(goOn);
-    fn.end().end().end().end();
+      .set(this.#next);
+    this.#goBack();
+    fn.end().end().end();
+  }
+
+  /** A target in this very unit, at the address that the unit runs at. */
+  #goBack(): void {
+    const { fn } = this;
+    fn.get(this.#next).i32(UNIT_SLOT_SHIFT).op("i32.shr_u").i32(this.slot).op("i32.eq");
+    fn.get(this.#rip).get(this.page).op("i64.xor").i64(-4096, -1).op("i64.and").op("i64.eqz");
+    fn.op("i32.and").if();
+    fn.get(this.#next).i32(UNIT_ENTRY_MASK).op("i32.and").set(this.pc);
+    fn.br(this.#dispatch).end();
   }
 }

@@ -17,6 +17,7 @@ import { OP_STALE } from "../interp/hot-ops.ts";
 import type { Interpreter } from "../interp/interpreter.ts";
 import { type Translation, UNIT_ENTRY_MASK, UNIT_SLOT_SHIFT } from "../interp/translation.ts";
 import { isFlatKey } from "../system/mode.ts";
+import type { UnitBlock } from "./emitter.ts";
 import { Runtime } from "./runtime.ts";
 import { IMPORT_CHAIN, translate, type UnitSource } from "./translator.ts";
 import { selectUnit } from "./unit.ts";
@@ -27,6 +28,8 @@ import { IMPORT_MEMORY, IMPORT_MODULE } from "./wasm/module-builder.ts";
 const BATCH = 32;
 /** How often blocks that wait for their translation have to be hot anew before no more company is waited for. */
 const PATIENCE = 8;
+/** A block that was entered this fraction of the threshold is translated if another one of its page is hot. */
+const WARM = 4;
 /** Bytes of WebAssembly that are kept; beyond, everything is dropped and begins anew. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -107,7 +110,7 @@ export class TranslationEngine implements Translation {
   }
 
   runOnce(block: number): number {
-    const unit = { code: this.#cpu.code, blocks: [{ at: block, delta: 0 }] };
+    const unit = { code: this.#cpu.code, blocks: [{ at: block, delta: 0 }], slot: 0 };
     const instance = this.#instantiate([unit], false);
     if (instance === undefined) throw new RangeError("the host refuses to compile a single block");
     return (instance.exports["u0"] as UnitFunction)(0);
@@ -125,17 +128,29 @@ export class TranslationEngine implements Translation {
     this.#requests = [];
     this.#repeated = 0;
     const taken = new Set<number>();
-    const units: UnitSource[] = [];
+    const units: UnitBlock[][] = [];
     for (const hot of requests) {
       if (!this.#isFree(hot, taken)) continue;
-      const blocks = selectUnit(this.#cpu.code, hot, (offset, key) => {
+      const blocks = selectUnit(this.#cpu.code, this.#seeds(hot, taken), (offset, key) => {
         const block = this.#cpu.cache.find(offset >>> 0, key);
         return block !== 0 && this.#isFree(block, taken) ? block : 0;
       });
       for (const block of blocks) taken.add(block);
-      units.push({ code: this.#cpu.code, blocks: blocks.map((at) => ({ at, delta: 0 })) });
+      units.push(blocks.map((at) => ({ at, delta: 0 })));
     }
     if (units.length > 0) this.#compile(units);
+  }
+
+  /** A hot block, and those of its page that soon will be: they may lead to each other in ways not seen in the code. */
+  #seeds(hot: number, taken: ReadonlySet<number>): number[] {
+    const { code, cache } = this.#cpu;
+    const key = code[hot + BLOCK_KEY]!;
+    const isWarm = (block: number) =>
+      block !== hot &&
+      code[block + BLOCK_KEY] === key &&
+      code[block + BLOCK_RUNS]! * WARM > this.countMask &&
+      this.#isFree(block, taken);
+    return [hot, ...cache.blocksBeside(code[hot + BLOCK_OFFSET]! >>> 0).filter(isWarm)];
   }
 
   #isFree(block: number, taken: ReadonlySet<number>): boolean {
@@ -147,8 +162,10 @@ export class TranslationEngine implements Translation {
     );
   }
 
-  #compile(units: readonly UnitSource[]): void {
-    if (this.#table.room < units.length || this.#liveBytes > MAX_BYTES) this.#startOver();
+  #compile(chosen: readonly UnitBlock[][]): void {
+    if (this.#table.room < chosen.length || this.#liveBytes > MAX_BYTES) this.#startOver();
+    const { code } = this.#cpu;
+    const units = chosen.map((blocks) => ({ code, blocks, slot: this.#table.reserve() }));
     const instance = this.#instantiate(units, true);
     if (instance === undefined) {
       this.counters.refused += units.length;
@@ -183,7 +200,8 @@ export class TranslationEngine implements Translation {
 
   #install(source: UnitSource, run: UnitFunction): void {
     const { code } = this.#cpu;
-    const slot = this.#table.install(run);
+    const { slot } = source;
+    this.#table.install(slot, run);
     const blocks = source.blocks.map(({ at }) => at);
     blocks.forEach((block, entry) => {
       code[block + BLOCK_RUNS] = -((slot << UNIT_SLOT_SHIFT) | entry);

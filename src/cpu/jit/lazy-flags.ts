@@ -25,7 +25,7 @@ import {
 } from "../flags.ts";
 import type { UnitEmitter } from "./emitter.ts";
 import type { Local } from "./wasm/function-builder.ts";
-import { TYPE_I32 } from "./wasm/opcodes.ts";
+import { TYPE_I32, TYPE_I64 } from "./wasm/opcodes.ts";
 
 /**
  * Added to CC_ADD or CC_SUB as a known kind: there may have been a carry in, so that the kind's local is
@@ -146,7 +146,12 @@ function pushParity(e: UnitEmitter, kind: number): void {
 }
 
 /** A difference: the left operand is below it. A sum: it is below the left operand. */
-function pushCarry(e: UnitEmitter, kind: number): void {
+function pushCarry(
+  e: UnitEmitter,
+  kind: number,
+  result: Local = e.ccResult,
+  source: Local = e.ccSource,
+): void {
   const { fn } = e;
   const family = familyOf(kind);
   if (family === CC_LOGIC) {
@@ -158,7 +163,7 @@ function pushCarry(e: UnitEmitter, kind: number): void {
     return;
   }
   const width = kind & 3;
-  const [first, second] = family === CC_SUB ? [e.ccSource, e.ccResult] : [e.ccResult, e.ccSource];
+  const [first, second] = family === CC_SUB ? [source, result] : [result, source];
   pushUnsigned(e, first, width);
   pushUnsigned(e, second, width);
   fn.op(width === WIDTH_64 ? "i64.lt_u" : "i32.lt_u");
@@ -308,8 +313,11 @@ export function keepCarry(e: UnitEmitter): void {
   if (e.knownKind >= 0) {
     const family = familyOf(e.knownKind);
     if (family !== CC_ADD && family !== CC_SUB && family !== CC_LOGIC) return;
-    pushCarry(e, e.knownKind);
-    popFlagBit(e, FLAG_CF);
+    if ((e.knownKind & MAYBE_CARRY_IN) === 0) deferCarry(e, e.knownKind);
+    else {
+      pushCarry(e, e.knownKind);
+      popFlagBit(e, FLAG_CF);
+    }
     return;
   }
   // CC_ADD … CC_LOGIC: it is not there yet.
@@ -322,6 +330,17 @@ export function keepCarry(e: UnitEmitter): void {
   fn.end();
 }
 
+function deferCarry(e: UnitEmitter, kind: number): void {
+  const { fn } = e;
+  const result = e.temp(TYPE_I64);
+  const source = e.temp(TYPE_I64);
+  fn.get(e.ccResult).set(result).get(e.ccSource).set(source);
+  e.deferFlags(() => {
+    pushCarry(e, kind, result, source);
+    popFlagBit(e, FLAG_CF);
+  });
+}
+
 /**
  * Puts CF, OF and AF into RFLAGS, with a kind that leaves them there and keeps ZF, SF and PF: what a rotate
  * or a bit test starts from. `replaced` are those of the three that the caller sets anyway.
@@ -329,20 +348,40 @@ export function keepCarry(e: UnitEmitter): void {
 export function keepCarryOverflowAdjust(e: UnitEmitter, replaced: number): void {
   const { fn } = e;
   e.flagsUsed();
-  if (e.knownKind < 0) {
-    fn.get(e.ccKind).i32(CC_ADD).op("i32.sub");
-    fn.i32(CC_RESULT_ONLY - CC_ADD)
-      .op("i32.lt_u")
-      .if();
-    e.publishFlags();
-    fn.call(e.runtime.settle);
-    e.fetchFlags();
-    fn.end();
+  if (e.knownKind >= 0) {
+    writeCarryOverflowAdjust(e, e.knownKind, replaced);
+    e.knownKind = withoutThem(e, e.knownKind);
     return;
   }
-  const kind = e.knownKind;
+  const expected = e.expectedKind;
+  if (expected < 0 || (expected & MAYBE_CARRY_IN) !== 0) {
+    askCarryOverflowAdjust(e);
+    return;
+  }
+  fn.get(e.ccKind).i32(expected).op("i32.eq").if();
+  writeCarryOverflowAdjust(e, expected, replaced);
+  e.expectedKind = withoutThem(e, expected);
+  fn.else();
+  askCarryOverflowAdjust(e);
+  fn.end();
+}
+
+function hasThem(kind: number): boolean {
   const family = familyOf(kind);
-  if (family === CC_EXPLICIT || family === CC_RESULT_ONLY) return;
+  return family === CC_EXPLICIT || family === CC_RESULT_ONLY;
+}
+
+/** Makes a known kind one that leaves CF, OF and AF to RFLAGS. */
+function withoutThem(e: UnitEmitter, kind: number): number {
+  if (hasThem(kind)) return kind;
+  const rest = CC_RESULT_ONLY | (kind & 3);
+  e.fn.i32(rest).set(e.ccKind);
+  return rest;
+}
+
+/** Puts those of CF, OF and AF that are not `replaced` into RFLAGS, as a known kind tells them. */
+function writeCarryOverflowAdjust(e: UnitEmitter, kind: number, replaced: number): void {
+  if (hasThem(kind)) return;
   for (const [flag, push] of [
     [FLAG_CF, pushCarry],
     [FLAG_OF, pushOverflow],
@@ -352,8 +391,37 @@ export function keepCarryOverflowAdjust(e: UnitEmitter, replaced: number): void 
     push(e, kind);
     popFlagBit(e, flag);
   }
-  e.knownKind = CC_RESULT_ONLY | (kind & 3);
-  fn.i32(e.knownKind).set(e.ccKind);
+}
+
+function askCarryOverflowAdjust(e: UnitEmitter): void {
+  const { fn } = e;
+  fn.get(e.ccKind).i32(CC_ADD).op("i32.sub");
+  fn.i32(CC_RESULT_ONLY - CC_ADD)
+    .op("i32.lt_u")
+    .if();
+  e.publishFlags();
+  fn.call(e.runtime.settle);
+  e.fetchFlags();
+  fn.end();
+}
+
+/**
+ * For an instruction that replaces CF and OF and keeps the rest: `write` puts those two into RFLAGS. It is done where
+ * they may be seen, if what the flags are is known.
+ */
+export function replaceCarryOverflow(e: UnitEmitter, write: () => void): void {
+  const kind = e.knownKind;
+  if (kind < 0 || (kind & MAYBE_CARRY_IN) !== 0) {
+    keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF);
+    write();
+    return;
+  }
+  e.flagsUsed();
+  e.knownKind = withoutThem(e, kind);
+  e.deferFlags(() => {
+    writeCarryOverflowAdjust(e, kind, FLAG_CF | FLAG_OF);
+    write();
+  });
 }
 
 /** Pops CF (an i32 whose bit 0 counts). */

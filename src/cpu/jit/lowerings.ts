@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which operations have a lowering, and how a guest block is written from its records. What has none calls
 // its executor: translation is never incomplete.
-import { NEXT, OP, RECORD_WORDS, SLOT_MEMORY } from "../decode/record.ts";
+import { NEXT, OP, RECORD_WORDS, ROW, SLOT_IMMEDIATE, SLOT_MEMORY } from "../decode/record.ts";
 import { BLOCK_HEADER } from "../interp/code-cache.ts";
 import {
   OP_JUMPED,
@@ -12,6 +12,7 @@ import {
   OP_UNDEFINED,
 } from "../interp/hot-ops.ts";
 import type { Operation } from "../isa/operations.ts";
+import { ISA_ROWS } from "../isa/table.ts";
 import { SS } from "../state-layout.ts";
 import type { UnitEmitter } from "./emitter.ts";
 import { ALU_LOWERINGS } from "./lower/alu.ts";
@@ -76,11 +77,18 @@ function lowerInstruction(e: UnitEmitter, p: number): boolean {
     return true;
   }
   const op = operationOf(e.code, p);
+  const effect = flagEffect(e, p, op);
+  if (effect === "some" || ENDING[op] !== undefined) e.settleLateFlags();
+  const late = e.lateFlags;
   if (!hasMemory(e, p) || canAddress(e, p)) {
-    if (LOWERINGS[op]?.(e, p) === true) return false;
+    if (LOWERINGS[op]?.(e, p) === true) {
+      if (effect === "all" && e.lateFlags === late) e.dropLateFlags();
+      return false;
+    }
     if (ENDING[op]?.(e, p) === true) return true;
   }
   const next = e.code[p + RECORD_WORDS + OP]!;
+  e.settleLateFlags();
   if (!isSoft(e, p, op) || (next !== OP_SYNC && next !== OP_JUMPED_SYNC)) {
     e.callExecutor(p);
     return false;
@@ -120,7 +128,27 @@ function isSoft(e: UnitEmitter, p: number, op: Operation): boolean {
   return SOFT.has(op) && !(op === "movToSegment" && e.slotA(p) === SS);
 }
 
+/** Which of the arithmetic flags an instruction replaces, without a look at them. */
+function flagEffect(e: UnitEmitter, p: number, op: Operation): "none" | "some" | "all" {
+  const { flags } = ISA_ROWS[e.code[p + ROW]!]!;
+  if (flags === "------") return "none";
+  if (/[tx-]/.test(flags)) return "some";
+  if (COUNTED.has(op)) return isShift(e, p, op) ? "all" : "some";
+  return REPEATED.has(op) ? "some" : "all";
+}
+
+/** Instructions that leave the flags as they are if a count is zero. */
+const COUNTED: ReadonlySet<Operation> = new Set<Operation>(["shl", "shr", "sar", "shld", "shrd"]);
+const REPEATED: ReadonlySet<Operation> = new Set<Operation>(["cmps", "scas"]);
+
+/** The count is a constant, and not zero. */
+function isShift(e: UnitEmitter, p: number, op: Operation): boolean {
+  const count = op === "shld" || op === "shrd" ? e.slotC(p) : e.slotB(p);
+  return count === SLOT_IMMEDIATE && (e.immediate(p) & 31) !== 0;
+}
+
 function lowerEnd(e: UnitEmitter, end: number): void {
+  e.settleLateFlags();
   switch (e.code[end + OP]!) {
     case OP_NEXT:
       e.go(e.code[end + NEXT]!);

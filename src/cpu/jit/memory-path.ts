@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Guest memory from translated code: the operand's linear address, then a probe of the TLB in line
-// (mmu/tlb-layout.ts). What misses is refilled by a call; what is not plain RAM after that, crosses a page or
-// faults is the interpreter's.
+// (mmu/tlb-layout.ts). What misses or crosses a page is a call's to place; what is not plain RAM, or faults, is
+// the interpreter's.
 
 import { ACCESS_READ, ACCESS_WRITE } from "../../mmu/page-fault.ts";
 import { TLB_ADDEND, TLB_ENTRIES } from "../../mmu/tlb-layout.ts";
@@ -20,8 +20,10 @@ import {
   NEXT,
   SLOTS,
 } from "../decode/record.ts";
+import { WIDTH_64 } from "../flags.ts";
 import { FS, RIP, SEG_BASE, SEG_WORDS, SEGMENTS, ZERO } from "../state-layout.ts";
 import type { UnitEmitter } from "./emitter.ts";
+import type { Local } from "./wasm/function-builder.ts";
 import { TYPE_I32 } from "./wasm/opcodes.ts";
 
 /** False for the forms whose segments must be checked: those instructions go to their executors. */
@@ -112,11 +114,8 @@ export function pushLinearAddress(e: UnitEmitter, p: number): void {
 
 const ENTRY_BYTES = 32;
 
-/**
- * Pops a linear address (i64) and pushes its place in the machine's memory (i32), checked for `size` bytes.
- * Leaves the unit at record `p` if the interpreter has to do it.
- */
-export function pushPlace(e: UnitEmitter, p: number, size: number, isWrite: boolean): void {
+/** Pops a linear address (i64) into a local, and pushes whether the TLB's entry for `size` bytes there hits. */
+function pushIsHit(e: UnitEmitter, size: number, isWrite: boolean): void {
   const { fn } = e;
   const access = isWrite ? ACCESS_WRITE : ACCESS_READ;
   fn.tee(e.address).op("i32.wrap_i64");
@@ -128,19 +127,67 @@ export function pushPlace(e: UnitEmitter, p: number, size: number, isWrite: bool
   // The tag must be the page of the last byte.
   fn.get(e.address);
   if (size > 1) fn.i64(size - 1).op("i64.add");
-  fn.i64(-4096, -1).op("i64.and").op("i64.eq").if(TYPE_I32);
-  fn.get(e.entry).memory("i32.load", 4 * TLB_ADDEND);
-  fn.get(e.address).op("i32.wrap_i64").op("i32.add");
+  fn.i64(-4096, -1).op("i64.and").op("i64.eq");
+}
+
+/** Pushes the place that a hit entry gives. */
+function pushHit(e: UnitEmitter): void {
+  e.fn.get(e.entry).memory("i32.load", 4 * TLB_ADDEND);
+  e.fn.get(e.address).op("i32.wrap_i64").op("i32.add");
+}
+
+/** Pushes the halves of the linear address. */
+function pushHalves(e: UnitEmitter, value: Local): void {
+  e.fn.get(value).op("i32.wrap_i64");
+  e.fn.get(value).i64(32).op("i64.shr_u").op("i32.wrap_i64");
+}
+
+/** Pushes 1 if the TLB cannot be refilled; else the place is in `entry`. */
+function pushIsUnplaced(e: UnitEmitter, size: number, isWrite: boolean): void {
+  pushHalves(e, e.address);
+  e.fn.i32(size | (isWrite ? REFILL_WRITE : 0)).call(e.runtime.refill);
+  e.fn.tee(e.entry).i32(-1).op("i32.eq");
+}
+
+/**
+ * Pops a linear address (i64) and pushes its place in the machine's memory (i32), checked for `size` bytes.
+ * Leaves the unit at record `p` if the interpreter has to do it.
+ */
+export function pushPlace(e: UnitEmitter, p: number, size: number, isWrite: boolean): void {
+  const { fn } = e;
+  pushIsHit(e, size, isWrite);
+  fn.if(TYPE_I32);
+  pushHit(e);
   fn.else();
-  fn.get(e.address).op("i32.wrap_i64");
-  fn.get(e.address).i64(32).op("i64.shr_u").op("i32.wrap_i64");
-  fn.i32(size | (isWrite ? REFILL_WRITE : 0))
-    .call(e.runtime.refill)
-    .tee(e.entry);
-  fn.i32(-1).op("i32.eq").if();
-  e.bail(p);
-  fn.end();
+  pushIsUnplaced(e, size, isWrite);
+  e.bailIf(p);
   fn.get(e.entry).end();
+}
+
+const STORES = ["i32.store8", "i32.store16", "i32.store", "i64.store"] as const;
+
+/** Pops a linear address (i64) and stores a local of the width's type there; into two pages, by a call. */
+export function storeAt(e: UnitEmitter, p: number, width: number, value: Local): void {
+  const { fn } = e;
+  const size = 1 << width;
+  pushIsHit(e, size, true);
+  fn.if();
+  pushHit(e);
+  fn.get(value).memory(STORES[width]!);
+  fn.else();
+  pushIsUnplaced(e, size, true);
+  fn.if();
+  if (size === 1) e.bail(p);
+  else {
+    pushHalves(e, e.address);
+    if (width === WIDTH_64) pushHalves(e, value);
+    else fn.get(value).i32(0);
+    fn.i32(size).call(e.runtime.storeAcross);
+    e.bailIf(p);
+  }
+  fn.else();
+  fn.get(e.entry).get(value).memory(STORES[width]!);
+  fn.end().end();
 }
 
 /** Beside the size in what the refill is asked: it is a store. */

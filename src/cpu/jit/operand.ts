@@ -5,7 +5,7 @@
 import { LINK, SLOT_IMMEDIATE, SLOT_MEMORY } from "../decode/record.ts";
 import { WIDTH_8, WIDTH_16, WIDTH_64 } from "../flags.ts";
 import type { UnitEmitter } from "./emitter.ts";
-import { pushOperandPlace } from "./memory-path.ts";
+import { pushLinearAddress, pushOperandPlace, storeAt } from "./memory-path.ts";
 import type { Local } from "./wasm/function-builder.ts";
 import { type MemoryOp, type Plain, TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
 
@@ -150,7 +150,7 @@ export function closeA(e: UnitEmitter, operand: OpenOperand, result: Local): voi
   popRegister(e, operand.slot, operand.width);
 }
 
-/** Pops into operand A, which is not read. The memory operand's place is found first. */
+/** Pops into operand A, which is not read. A value for memory is worked out first: that cannot fault. */
 export function storeA(e: UnitEmitter, p: number, width: number, push: () => void): void {
   const slot = e.slotA(p);
   if (slot !== SLOT_MEMORY) {
@@ -158,9 +158,11 @@ export function storeA(e: UnitEmitter, p: number, width: number, push: () => voi
     popRegister(e, slot, width);
     return;
   }
-  pushOperandPlace(e, p, 1 << width, true);
+  const value = e.temp(typeOf(width));
   push();
-  store(e, width);
+  e.fn.set(value);
+  pushLinearAddress(e, p);
+  storeAt(e, p, width, value);
 }
 
 /** The value in i64, zero-extended, as flags want it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What translated code calls back for: executors of instructions without a lowering, TLB misses, flags whose
 // kind it does not know. None of these ever throws into WebAssembly.
+import { VCPU_STATE_OFFSET } from "../../mmu/machine-layout.ts";
 import { GUEST_FAULT } from "../../mmu/page-fault.ts";
 import { CONTEXT_PRIVILEGE_BITS } from "../../mmu/tlb.ts";
 import type { Cpu } from "../cpu.ts";
@@ -11,7 +12,7 @@ import { OP_BREAK, OP_STALE, OP_SYNC } from "../interp/hot-ops.ts";
 import type { Executor } from "../interp/operands.ts";
 import { EXIT_BAIL, EXIT_FAULT, EXIT_SYNC } from "../interp/translation.ts";
 import { ISA_ROWS } from "../isa/table.ts";
-import { CURRENT, RIP, RIP_HIGH_MASK } from "../state-layout.ts";
+import { CURRENT, RIP, RIP_HIGH_MASK, VECTOR_SCRATCH, YMM_WORDS } from "../state-layout.ts";
 import { needsAttention } from "../system/events.ts";
 import { REFILL_WRITE } from "./memory-path.ts";
 import type { RuntimeImport } from "./translator.ts";
@@ -20,6 +21,15 @@ import type { RuntimeImport } from "./translator.ts";
 export const EXEC_DONE = 0;
 
 const PAGE = 4096;
+
+/** Where a load from two pages is put together. */
+const SCRATCH_BYTE = 4 * (VECTOR_SCRATCH + 3 * YMM_WORDS);
+
+/** 64 bits as int32 halves. */
+interface Pair {
+  readonly lo: number;
+  readonly hi: number;
+}
 
 export class Runtime {
   /** Executor calls by row: which instructions to write a lowering for. */
@@ -37,6 +47,8 @@ export class Runtime {
     const cpu = this.#cpu;
     const { s } = cpu;
     return {
+      storeAcross: (lo, hi, valueLo, valueHi, size) =>
+        this.#storeAcross({ lo: lo!, hi: hi! }, { lo: valueLo!, hi: valueHi! }, size!),
       exec: (record) => this.#exec(record!),
       execAndLook: (record) => this.#execAndLook(record!),
       ticks: () => cpu.environment.readTsc(),
@@ -98,15 +110,64 @@ export class Runtime {
     s[RIP] = lo;
   }
 
+  /** The bytes of a load from two pages, side by side in the state; -1 if one of the pages is not RAM. */
+  #gather(lo: number, hi: number, size: number): number {
+    const { mem, memory, bytes } = this.#cpu;
+    const places = this.#placesOf(lo, hi, size, (at, high) => mem.readablePlace(at, high));
+    if (places === undefined) return -1;
+    const [first, second, head] = places;
+    for (let i = 0; i < size; i++) {
+      bytes[SCRATCH_BYTE + i] = memory.bytes[i < head ? first + i : second + i - head]!;
+    }
+    return VCPU_STATE_OFFSET + SCRATCH_BYTE;
+  }
+
+  #storeAcross(at: Pair, value: Pair, size: number): number {
+    const { mem, memory } = this.#cpu;
+    if ((at.lo & (PAGE - 1)) + size <= PAGE) return -1;
+    try {
+      const places = this.#placesOf(at.lo, at.hi, size, (lo, hi) => mem.writablePlace(lo, hi));
+      if (places === undefined) return -1;
+      const [first, second, head] = places;
+      for (let i = 0; i < size; i++) {
+        const byte = (i < 4 ? value.lo : value.hi) >>> (8 * (i & 3));
+        memory.bytes[i < head ? first + i : second + i - head] = byte;
+      }
+      return 0;
+    } catch (signal) {
+      if (signal !== GUEST_FAULT) throw signal;
+      return -1;
+    }
+  }
+
+  /** Where an access to two pages begins, where it goes on, and behind how many bytes; undefined if not in RAM. */
+  #placesOf(
+    lo: number,
+    hi: number,
+    size: number,
+    place: (lo: number, hi: number) => number,
+  ): readonly [number, number, number] | undefined {
+    const head = PAGE - (lo & (PAGE - 1));
+    const nextLo = (lo + head) | 0;
+    const carried = nextLo === 0 ? (hi + 1) | 0 : hi;
+    const nextHi = this.#cpu.is64 ? carried : 0;
+    const first = place(lo, hi);
+    // This may take the first page's entry from the TLB, but not its place.
+    const second = place(nextLo, nextHi);
+    return first < 0 || second < 0 || size <= head ? undefined : [first, second, head];
+  }
+
   /** Place of an access in the machine's memory; -1 if the interpreter has to carry it out. */
   #refill(lo: number, hi: number, request: number): number {
     this.refills++;
     const size = request & ~REFILL_WRITE;
-    if ((lo & (PAGE - 1)) + size > PAGE) return -1;
     const { mem } = this.#cpu;
     // It may trap, or fault before the page is looked at: no accessed or dirty flag may be set for it here.
     if (mem.watcher.isWatched(lo, hi)) return -1;
     try {
+      if ((lo & (PAGE - 1)) + size > PAGE) {
+        return (request & REFILL_WRITE) === 0 ? this.#gather(lo, hi, size) : -1;
+      }
       return (request & REFILL_WRITE) === 0 ? mem.readablePlace(lo, hi) : mem.writablePlace(lo, hi);
     } catch (signal) {
       if (signal !== GUEST_FAULT) throw signal;

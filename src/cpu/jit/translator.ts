@@ -11,10 +11,19 @@ import { TYPE_F64, TYPE_I32 } from "./wasm/opcodes.ts";
 export interface UnitSource {
   readonly code: Int32Array;
   readonly blocks: readonly UnitBlock[];
+  /** Its place in the table, 0 if it gets none. */
+  readonly slot: number;
 }
 
 /** Imported functions, by the names that the runtime gives them (jit/runtime.ts). */
-export type RuntimeImport = "refill" | "exec" | "execAndLook" | "ticks" | "condition" | "settle";
+export type RuntimeImport =
+  | "refill"
+  | "storeAcross"
+  | "exec"
+  | "execAndLook"
+  | "ticks"
+  | "condition"
+  | "settle";
 
 /** Imported beside them, to go on to another unit: (entry, place in the table) → EXIT_. */
 export const IMPORT_CHAIN = "chain";
@@ -31,6 +40,10 @@ export function translate(units: readonly UnitSource[], isLinked: boolean): Uint
       "refill",
       module.type([TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
     ),
+    storeAcross: module.importFunction(
+      "storeAcross",
+      module.type([TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
+    ),
     exec: module.importFunction("exec", unitType),
     execAndLook: module.importFunction("execAndLook", unitType),
     ticks: module.importFunction("ticks", module.type([], [TYPE_F64])),
@@ -40,9 +53,9 @@ export function translate(units: readonly UnitSource[], isLinked: boolean): Uint
       ? module.importFunction(IMPORT_CHAIN, module.type([TYPE_I32, TYPE_I32], [TYPE_I32]))
       : undefined,
   };
-  units.forEach(({ code, blocks }, index) => {
+  units.forEach(({ code, blocks, slot }, index) => {
     const key = code[blocks[0]!.at + BLOCK_KEY]!;
-    const emitter = new UnitEmitter(code, blocks, runtime, key);
+    const emitter = new UnitEmitter(code, blocks, runtime, key, slot);
     module.add(unitType, emitter.build(lowerBlock), `u${index}`);
   });
   return module.finish();

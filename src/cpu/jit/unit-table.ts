@@ -49,15 +49,18 @@ export class UnitTable {
     this.enter = exports["enter"] as UnitTable["enter"];
   }
 
-  /** How many places {@link install} can still give out. */
+  /** How many places {@link reserve} can still give out. */
   get room(): number {
     return CAPACITY - this.#next;
   }
 
-  install(unit: UnitFunction): number {
-    const slot = this.#next++;
+  /** A place for a unit that is about to be translated. */
+  reserve(): number {
+    return this.#next++;
+  }
+
+  install(slot: number, unit: UnitFunction): void {
     this.#table.set(slot, unit);
-    return slot;
   }
 
   drop(slot: number): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What is translated together: blocks of one page that lead to each other by direct branches, starting from
-// one that has become hot. Only blocks that were executed are known, so cold paths stay out.
+// those that have become hot. Only blocks that were executed are known, so cold paths stay out.
 import { IMM, INFO, INFO_FAR_TARGET, NEXT, OP, RECORD_WORDS, ROW } from "../decode/record.ts";
 import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_OFFSET } from "../interp/code-cache.ts";
 import { OP_NEXT } from "../interp/hot-ops.ts";
@@ -8,7 +8,7 @@ import type { Operation } from "../isa/operations.ts";
 import { ISA_ROWS } from "../isa/table.ts";
 
 /** Most blocks and instructions of a unit: what the engine's optimiser still handles well. */
-export const MAX_UNIT_BLOCKS = 40;
+export const MAX_UNIT_BLOCKS = 64;
 const MAX_UNIT_INSTRUCTIONS = 800;
 
 /** Finds a block by its place in memory, 0 if it was never decoded or is translated already. */
@@ -41,30 +41,39 @@ export function successorsOf(code: Int32Array, block: number): number[] {
   return code[end + OP] === OP_NEXT ? [code[end + NEXT]!] : [];
 }
 
-/** Blocks in order of address, the hot one among them. */
-export function selectUnit(code: Int32Array, hot: number, find: FindBlock): number[] {
-  const key = code[hot + BLOCK_KEY]!;
-  const page = code[hot + BLOCK_OFFSET]! & -4096;
-  const chosen = new Set<number>([hot]);
-  let instructions = code[hot + BLOCK_COUNT]!;
-  // A Set iterates over what is added on the way.
-  for (const block of chosen) {
-    const offset = code[block + BLOCK_OFFSET]!;
-    for (const distance of successorsOf(code, block)) {
-      const target = (offset + distance) | 0;
-      if ((target & -4096) !== page || chosen.size >= MAX_UNIT_BLOCKS) continue;
-      const next = find(target, key);
-      if (next === 0 || chosen.has(next)) continue;
-      instructions += code[next + BLOCK_COUNT]!;
-      if (instructions > MAX_UNIT_INSTRUCTIONS) return inOrder(code, chosen);
-      chosen.add(next);
+/** Blocks in order of address: the first of `hot`, what it leads to, and as many of the others as there is room for. */
+export function selectUnit(code: Int32Array, hot: readonly number[], find: FindBlock): number[] {
+  const key = code[hot[0]! + BLOCK_KEY]!;
+  const chosen = new Set<number>();
+  let instructions = 0;
+  const add = (block: number): void => {
+    const sum = instructions + code[block + BLOCK_COUNT]!;
+    if (chosen.size >= MAX_UNIT_BLOCKS || sum > MAX_UNIT_INSTRUCTIONS) return;
+    instructions = sum;
+    chosen.add(block);
+  };
+  const followed = new Set<number>();
+  for (const seed of hot) {
+    add(seed);
+    // A Set iterates over what is added on the way.
+    for (const block of chosen) {
+      if (followed.has(block)) continue;
+      followed.add(block);
+      for (const target of targetsInPage(code, block)) {
+        const next = find(target, key);
+        if (next !== 0 && !chosen.has(next)) add(next);
+      }
     }
   }
-  return inOrder(code, chosen);
-}
-
-function inOrder(code: Int32Array, blocks: ReadonlySet<number>): number[] {
-  return [...blocks].sort(
+  return [...chosen].sort(
     (a, b) => (code[a + BLOCK_OFFSET]! >>> 0) - (code[b + BLOCK_OFFSET]! >>> 0),
   );
+}
+
+/** Where control can go from a block without leaving its page, as places in memory. */
+function targetsInPage(code: Int32Array, block: number): number[] {
+  const offset = code[block + BLOCK_OFFSET]!;
+  return successorsOf(code, block)
+    .map((distance) => (offset + distance) | 0)
+    .filter((target) => ((target ^ offset) & -4096) === 0);
 }

@@ -7,7 +7,8 @@ import {
   TEST_KERNEL_TEXT,
 } from "../../../test/support/elf-image.ts";
 import { BytesSource } from "../../../test/support/memory-file-system.ts";
-import { corrupt, SeededRandom } from "../../../test/support/random.ts";
+import { mutated } from "../../../test/support/mutation.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { VmmError } from "../../base/errors.ts";
 import { GuestMemory, MIB } from "../../mmu/guest-memory.ts";
 import { viewOf } from "../bytes.ts";
@@ -164,7 +165,7 @@ it("a damaged kernel loads or is refused, inside its own memory", () => {
   let refused = 0;
   for (let i = 0; i < 1500; i++) {
     try {
-      load(corrupt(image, random), memory);
+      load(mutated(image, random), memory);
     } catch (error) {
       expect(error).toBeInstanceOf(VmmError);
       refused++;

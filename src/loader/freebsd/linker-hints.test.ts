@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { describe, expect, it } from "vitest";
 import { linkerHintsFile } from "../../../test/support/linker-hints-file.ts";
-import { corrupt, SeededRandom } from "../../../test/support/random.ts";
+import { mutated } from "../../../test/support/mutation.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { VmmError } from "../../base/errors.ts";
 import { chooseHint, parseLinkerHints } from "./linker-hints.ts";
 
@@ -40,7 +41,7 @@ describe("linker.hints", () => {
     let refused = 0;
     for (let i = 0; i < 2000; i++) {
       try {
-        parseLinkerHints(corrupt(linkerHintsFile(RECORDS), random));
+        parseLinkerHints(mutated(linkerHintsFile(RECORDS), random));
       } catch (error) {
         expect(error).toBeInstanceOf(VmmError);
         refused++;

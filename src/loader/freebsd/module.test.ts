@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { ascii, buildElf } from "../../../test/support/elf-builder.ts";
 import { kernelImage, moduleImage } from "../../../test/support/elf-image.ts";
 import { BytesSource } from "../../../test/support/memory-file-system.ts";
-import { corrupt, SeededRandom } from "../../../test/support/random.ts";
+import { mutated } from "../../../test/support/mutation.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { VmmError } from "../../base/errors.ts";
 import { GuestMemory, MIB } from "../../mmu/guest-memory.ts";
 import { viewOf } from "../bytes.ts";
@@ -154,7 +155,7 @@ it("a damaged module loads or is refused, inside its own memory", () => {
   let refused = 0;
   for (let i = 0; i < 1500; i++) {
     try {
-      loadModule(memory, elfOf(corrupt(image, random)), 0x100_0000);
+      loadModule(memory, elfOf(mutated(image, random)), 0x100_0000);
     } catch (error) {
       expect(error).toBeInstanceOf(VmmError);
       refused++;

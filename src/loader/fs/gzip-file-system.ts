@@ -61,8 +61,17 @@ export class GzipFileSystem implements FileSystem {
       throw new VmmError("ERR_BAD_IMAGE", sentence);
     }
     const compressed = this.#inner.open(compressedPath).read(0, stat.size);
-    const content = memorySource(this.#gunzip(compressed, MAX_INFLATED_BYTES), compressedPath);
+    const content = memorySource(this.#gunzipped(compressed, compressedPath), compressedPath);
     this.#last = { path, content };
     return content;
+  }
+
+  #gunzipped(compressed: Uint8Array, path: string): Uint8Array {
+    try {
+      return this.#gunzip(compressed, MAX_INFLATED_BYTES);
+    } catch (error) {
+      if (!(error instanceof VmmError)) throw error;
+      throw new VmmError(error.code, `${path}: ${error.message}`, { cause: error });
+    }
   }
 }

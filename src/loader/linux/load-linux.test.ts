@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { type BzImageSpec, bzImageFile } from "../../../test/support/bzimage-file.ts";
 import { buildElf } from "../../../test/support/elf-builder.ts";
 import { BytesSource } from "../../../test/support/memory-file-system.ts";
-import { corrupt, SeededRandom } from "../../../test/support/random.ts";
+import { mutated } from "../../../test/support/mutation.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { VmmError } from "../../base/errors.ts";
 import { GIB, GuestMemory, MIB } from "../../mmu/guest-memory.ts";
 import { ET_EXEC } from "../elf.ts";
@@ -217,10 +218,10 @@ it("a damaged kernel loads or is refused, above 1 MiB", () => {
   for (let i = 0; i < 1500; i++) {
     // Half of the wounds go where they count.
     const broken = image.slice();
-    const header = corrupt(image.slice(0x1f0, 0x270), random);
+    const header = mutated(image.slice(0x1f0, 0x270), random);
     if (i % 2 === 0) broken.set(header, 0x1f0);
     try {
-      const kernel = i % 2 === 0 ? broken : corrupt(image, random);
+      const kernel = i % 2 === 0 ? broken : mutated(image, random);
       const { start, end } = load(kernel, { initrd: new BytesSource(INITRD) }, memory);
       expect(start).toBeGreaterThanOrEqual(MIB);
       expect(end).toBeLessThanOrEqual(32 * MIB);

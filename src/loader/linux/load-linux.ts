@@ -105,6 +105,9 @@ function placeBzImage(memory: GuestMemory, request: LinuxRequest, image: BzImage
 
 function placeVmlinux(memory: GuestMemory, elf: ElfFile): Placed {
   const segments = elf.segments.filter(({ type, memSize }) => type === PT_LOAD && memSize > 0);
+  if (segments.length === 0) {
+    throw bad(elf, "has nothing to load: it is a module or another object file, not a kernel");
+  }
   let start = Number.POSITIVE_INFINITY;
   let end = 0;
   let total = 0;
@@ -163,6 +166,12 @@ function commandLineBytes(text: string, longest: number): Uint8Array {
 
 /** As high as the kernel and low memory allow, on a page boundary, behind the kernel. */
 function placeInitrd(memory: GuestMemory, source: ByteSource, kernel: Placed) {
+  if (source.size === 0) {
+    throw new VmmError(
+      "ERR_BAD_IMAGE",
+      "the initial RAM disk is empty: leave it away, or repair it",
+    );
+  }
   const limit = Math.min(memory.lowmem, kernel.initrdMax + 1);
   const address = alignDown(limit - source.size, PAGE);
   if (address < kernel.end) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the loader's own syntax for variables
 import { describe, expect, it } from "vitest";
-import { corrupt, SeededRandom } from "../../../test/support/random.ts";
+import { mutated } from "../../../test/support/mutation.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { type ConfStatement, expandLuaValue, parseConfLine } from "./conf-syntax.ts";
 
 const blank: ConfStatement = { kind: "blank" };
@@ -120,7 +121,7 @@ it("any bytes make a statement, quickly", () => {
   const lines = ['virtio_load="YES" # x', 'exec="echo ${a}"', 'hint.a.0.b = "c\\"d"', "a=b"];
   const kinds = new Set<string>();
   for (let i = 0; i < 4000; i++) {
-    const bytes = corrupt(new TextEncoder().encode(lines[i % 4]!), random);
+    const bytes = mutated(new TextEncoder().encode(lines[i % 4]!), random);
     const line = new TextDecoder().decode(bytes);
     for (const dialect of ["lua", "forth"] as const) {
       const statement = parseConfLine(line, dialect);

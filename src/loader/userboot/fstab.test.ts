@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { describe, expect, it } from "vitest";
-import { corrupt, SeededRandom } from "../../../test/support/random.ts";
+import { mutated } from "../../../test/support/mutation.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { findRootMount } from "./fstab.ts";
 
 const FSTAB = `# Device\tMountpoint\tFStype\tOptions\tDump\tPass#
@@ -33,7 +34,7 @@ describe("the root line of an fstab", () => {
     const bytes = new TextEncoder().encode(FSTAB);
     let found = 0;
     for (let i = 0; i < 500; i++) {
-      const mount = findRootMount(new TextDecoder().decode(corrupt(bytes, random)));
+      const mount = findRootMount(new TextDecoder().decode(mutated(bytes, random)));
       if (mount !== undefined) found++;
     }
     expect(found).toBeGreaterThan(100);

@@ -22,7 +22,7 @@ export async function loadConfigured(loader: Loader, kernel?: string): Promise<L
     loadConfiguredKernel(loader, kernel);
   } catch (error) {
     if (!(error instanceof CommandError) || !isLua) throw error;
-    loader.print(`${error.message}\n`);
+    loader.complain(error.message);
     return undefined;
   }
   if (isLua) loader.print("Loading configured modules...\n");
@@ -76,7 +76,7 @@ function tryNames(loader: Loader, names: readonly string[]): boolean {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       // The Lua loader is silent about what is not there; what is there and broken is always worth a line.
-      if (loader.face === "forth" || error.cause !== undefined) loader.print(`${error.message}\n`);
+      if (loader.face === "forth" || error.cause !== undefined) loader.complain(error.message);
     }
   }
   return false;
@@ -121,7 +121,7 @@ async function loadOne(
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     // A script of the old loader hears of plain errors, the user does not: a missing entropy file is none of his.
-    if (loader.face === "lua" || error.severity === "critical") loader.print(`${error.message}\n`);
+    if (loader.face === "lua" || error.severity === "critical") loader.complain(error.message);
     if (isVerbose) loader.print("failed!\n");
     return hook(loader, options.error, `after '${name}' failed to load`);
   }
@@ -140,7 +140,8 @@ async function hook(
     return await loader.execute(command);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    loader.print(`${error.message}\nFailed to execute '${command}' ${when}\n`);
+    loader.complain(error.message);
+    loader.print(`Failed to execute '${command}' ${when}\n`);
     return undefined;
   }
 }

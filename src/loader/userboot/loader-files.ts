@@ -12,6 +12,8 @@ const LONGEST_TEXT = 0x10_0000;
 export class LoaderFiles {
   readonly devices: DeviceTable;
   readonly #environment: Environment;
+  /** Why the first file that was looked for could not be looked at; one that is not there is no reason. */
+  unreadable: string | undefined;
 
   constructor(devices: DeviceTable, environment: Environment) {
     this.devices = devices;
@@ -24,8 +26,8 @@ export class LoaderFiles {
       const at = this.#resolve(path);
       return this.devices.fileSystemOf(at.device).stat(at.path);
     } catch (error) {
-      if (error instanceof VmmError) return undefined;
-      throw error;
+      this.#note(error);
+      return undefined;
     }
   }
 
@@ -54,8 +56,8 @@ export class LoaderFiles {
     try {
       return this.list(path).map((entry) => entry.name);
     } catch (error) {
-      if (error instanceof VmmError) return [];
-      throw error;
+      this.#note(error);
+      return [];
     }
   }
 
@@ -67,6 +69,11 @@ export class LoaderFiles {
       throw new VmmError("ERR_BAD_IMAGE", `${path} has ${source.size} bytes, too many for a text`);
     }
     return new TextDecoder().decode(source.read(0, source.size));
+  }
+
+  #note(error: unknown): void {
+    if (!(error instanceof VmmError)) throw error;
+    if (error.code !== "ERR_NOT_FOUND") this.unreadable ??= error.message;
   }
 
   #resolve(path: string): DevicePath {

@@ -51,6 +51,8 @@ export class Loader {
   kernelChoice: string | undefined;
   /** An autoboot happens by itself at most once. */
   hasTriedAutoboot = false;
+  /** The first complaint since the user's last line: what came of it is said behind it. */
+  complaint: string | undefined;
   #nesting = 0;
   #commandsLeft = MOST_COMMANDS;
 
@@ -78,6 +80,12 @@ export class Loader {
     this.console.write(text);
   }
 
+  /** Tells the user what went wrong. */
+  complain(sentence: string): void {
+    this.complaint ??= sentence;
+    this.print(`${sentence}\n`);
+  }
+
   /** A fresh page of output. */
   pager(): Pager {
     return new Pager(this.console, this.environment.get("LINES"));
@@ -86,6 +94,7 @@ export class Loader {
   /** The user is there: scripts may run again. */
   renewBudget(): void {
     this.#commandsLeft = MOST_COMMANDS;
+    this.complaint = undefined;
   }
 
   /** Runs one line. Throws CommandError: for a line that cannot be parsed, an unknown word, a command that failed. */
@@ -121,7 +130,7 @@ export class Loader {
       return { left: await this.execute(line), ok: true };
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      this.print(`${error.message}\n`);
+      this.complain(error.message);
       return { ok: false };
     }
   }

@@ -16,4 +16,5 @@ export type Leave =
       readonly symbols: SymbolBlock | undefined;
     }
   | { readonly kind: "rebooted" }
-  | { readonly kind: "quit" };
+  /** `complaint`: the first thing that went wrong since the user's last line, or since the start. */
+  | { readonly kind: "quit"; readonly complaint?: string };

@@ -71,7 +71,7 @@ export async function autobootMaybe(loader: Loader): Promise<Leave | undefined> 
     return await autoboot(loader, undefined, undefined);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    loader.print(`${error.message}\n`);
+    loader.complain(error.message);
     return undefined;
   }
 }
@@ -101,8 +101,8 @@ function loadBootfile(loader: Loader, args: readonly string[]): void {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       // A file that is there and no kernel deserves its reason.
-      if (error.cause !== undefined) loader.print(`${error.message}\n`);
-      loader.print(`can't load '${name}'\n`);
+      if (error.cause !== undefined) loader.complain(error.message);
+      loader.complain(`can't load '${name}'`);
     }
   }
 }

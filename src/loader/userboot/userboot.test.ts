@@ -8,7 +8,8 @@ import {
   recordTexts,
   session,
 } from "../../../test/support/loader-session.ts";
-import { corrupt, SeededRandom } from "../../../test/support/random.ts";
+import { mutated } from "../../../test/support/mutation.ts";
+import { SeededRandom } from "../../../test/support/random.ts";
 import { GuestMemory, MIB } from "../../mmu/guest-memory.ts";
 import { SymbolTable } from "../symbols.ts";
 
@@ -286,7 +287,7 @@ it("an image with damaged text files boots, or ends at the prompt", async () => 
       const content = image[path];
       if (content === undefined || random.below(2) === 0) continue;
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-      image[path] = corrupt(bytes, random);
+      image[path] = mutated(bytes, random);
     }
     const { result } = await session([ENTER, "boot\r"], { files: image, isTerminal: i % 3 === 0 });
     kinds.add(result.kind);

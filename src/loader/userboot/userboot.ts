@@ -81,7 +81,7 @@ async function attempt(
     const isOrdinary =
       error instanceof CommandError || (error instanceof VmmError && error.code !== "ERR_INTERNAL");
     if (!isOrdinary) throw error;
-    loader.print(`${error.message}\n`);
+    loader.complain(error.message);
     return undefined;
   }
 }
@@ -125,11 +125,18 @@ async function interact(loader: Loader): Promise<Leave> {
     const prompt = environment.get("prompt") ?? ">";
     loader.print(`${expandPrompt(prompt, (name) => environment.get(name))} `);
     const line = await readLine(console);
-    if (line === undefined) return { kind: "quit" };
+    if (line === undefined) return quit(loader);
     loader.renewBudget();
     const { left } = await loader.tryLine(line);
     if (left !== undefined) return left;
   }
+}
+
+/** There is nobody any more who could say what to do about it. */
+function quit({ complaint, files: { unreadable } }: Loader): Leave {
+  if (complaint === undefined) return { kind: "quit" };
+  const reason = unreadable === undefined ? "" : ` (${unreadable})`;
+  return { kind: "quit", complaint: `${complaint}${reason}` };
 }
 
 /** What the loader itself sets, and the checks on what must stay sensible. */

@@ -13,8 +13,8 @@ import { WIDTH_16, WIDTH_32, WIDTH_64 } from "../../flags.ts";
 import { GPR, RBP, RSP } from "../../state-layout.ts";
 import type { UnitEmitter } from "../emitter.ts";
 import { pushCondition } from "../lazy-flags.ts";
-import { pushPlace } from "../memory-path.ts";
-import { constant, load, operandLocal, popRegister, store, typeOf } from "../operand.ts";
+import { pushPlace, storeAt } from "../memory-path.ts";
+import { constant, load, operandLocal, popRegister, typeOf } from "../operand.ts";
 import type { Local } from "../wasm/function-builder.ts";
 import { TYPE_I64 } from "../wasm/opcodes.ts";
 
@@ -39,9 +39,7 @@ export function pushToStack(e: UnitEmitter, p: number, width: number, value: Loc
   const sp = e.temp(TYPE_I64);
   pushStackAddress(e, SP, -(1 << width));
   fn.tee(sp);
-  pushPlace(e, p, 1 << width, true);
-  fn.get(value);
-  store(e, width);
+  storeAt(e, p, width, value);
   fn.get(sp);
   e.set64(SP);
 }

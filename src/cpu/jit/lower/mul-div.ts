@@ -13,11 +13,15 @@ import { TYPE_I32, TYPE_I64 } from "../wasm/opcodes.ts";
 const EAX = GPR + 2 * RAX;
 const EDX = GPR + 2 * RDX;
 
-/** CF and OF as the i32 in `isWide` says, AF clear, the rest those of the lower half (i64). */
-function productFlags(e: UnitEmitter, width: number, low: Local, isWide: Local): void {
-  e.fn.get(isWide).get(isWide);
-  setCarryOverflow(e, true);
+/** CF and OF as the i32 that is pushed says, AF clear, the rest those of the lower half (i64). */
+function productFlags(e: UnitEmitter, width: number, low: Local, pushIsWide: () => void): void {
   setFlags(e, CC_RESULT_ONLY | width, low);
+  e.deferFlags(() => {
+    const isWide = e.temp(TYPE_I32);
+    pushIsWide();
+    e.fn.tee(isWide).get(isWide);
+    setCarryOverflow(e, true);
+  });
 }
 
 function pushExtended(e: UnitEmitter, value: Local, isSigned: boolean): void {
@@ -71,18 +75,18 @@ function accumulatorProduct(isSigned: boolean): Lowering {
     const a = operandLocal(e, p, EAX, width);
     const product = e.temp(TYPE_I64);
     const low = e.temp(TYPE_I64);
-    const isWide = e.temp(TYPE_I32);
     pushExtended(e, a, isSigned);
     pushExtended(e, b, isSigned);
     fn.op("i64.mul").tee(product).i64(-1, 0).op("i64.and").tee(low);
     e.set64(EAX);
     fn.get(product).i64(32).op("i64.shr_u");
     e.set64(EDX);
-    fn.get(product);
-    if (isSigned) fn.get(product).op("i64.extend32_s");
-    else fn.get(low);
-    fn.op("i64.ne").set(isWide);
-    productFlags(e, width, low, isWide);
+    productFlags(e, width, low, () => {
+      fn.get(product);
+      if (isSigned) fn.get(product).op("i64.extend32_s");
+      else fn.get(low);
+      fn.op("i64.ne");
+    });
     return true;
   };
 }
@@ -93,7 +97,6 @@ function product128(e: UnitEmitter, p: number, isSigned: boolean): boolean {
   const a = operandLocal(e, p, EAX, WIDTH_64);
   const low = e.temp(TYPE_I64);
   const high = e.temp(TYPE_I64);
-  const isWide = e.temp(TYPE_I32);
   fn.get(a).get(b).op("i64.mul").set(low);
   pushHighProduct(e, a, b, isSigned);
   fn.set(high);
@@ -101,9 +104,7 @@ function product128(e: UnitEmitter, p: number, isSigned: boolean): boolean {
   e.set64(EAX);
   fn.get(high);
   e.set64(EDX);
-  pushIsWide(e, low, high, isSigned);
-  fn.set(isWide);
-  productFlags(e, WIDTH_64, low, isWide);
+  productFlags(e, WIDTH_64, low, () => pushIsWide(e, low, high, isSigned));
   return true;
 }
 
@@ -112,7 +113,6 @@ function product(hasImmediate: boolean): Lowering {
   return (e, p) => {
     const { fn } = e;
     const width = e.width(p);
-    const isWide = e.temp(TYPE_I32);
     const low = e.temp(TYPE_I64);
     const b = operandLocal(e, p, e.slotB(p), width);
     if (width === WIDTH_64) {
@@ -120,13 +120,14 @@ function product(hasImmediate: boolean): Lowering {
       if (hasImmediate) fn.i64(e.code[p + IMM]!);
       else e.get64(e.slotA(p));
       fn.set(a);
-      const high = e.temp(TYPE_I64);
-      fn.get(a).get(b).op("i64.mul").set(low);
-      pushHighProduct(e, a, b, true);
-      fn.set(high);
-      fn.get(low);
+      fn.get(a).get(b).op("i64.mul").tee(low);
       e.set64(e.slotA(p));
-      pushIsWide(e, low, high, true);
+      productFlags(e, width, low, () => {
+        const high = e.temp(TYPE_I64);
+        pushHighProduct(e, a, b, true);
+        fn.set(high);
+        pushIsWide(e, low, high, true);
+      });
     } else {
       const full = e.temp(TYPE_I64);
       fn.get(b);
@@ -141,11 +142,11 @@ function product(hasImmediate: boolean): Lowering {
         .tee(low)
         .op("i32.wrap_i64");
       popRegister(e, e.slotA(p), width);
-      fn.get(full).get(full);
-      fn.op(width === WIDTH_16 ? "i64.extend16_s" : "i64.extend32_s").op("i64.ne");
+      productFlags(e, width, low, () => {
+        fn.get(full).get(full);
+        fn.op(width === WIDTH_16 ? "i64.extend16_s" : "i64.extend32_s").op("i64.ne");
+      });
     }
-    fn.set(isWide);
-    productFlags(e, width, low, isWide);
     return true;
   };
 }

@@ -4,7 +4,7 @@
 import { IMM, SLOT_IMMEDIATE } from "../../decode/record.ts";
 import { CC_RESULT_ONLY, FLAG_CF, FLAG_OF, WIDTH_16, WIDTH_64 } from "../../flags.ts";
 import type { UnitEmitter } from "../emitter.ts";
-import { keepCarryOverflowAdjust, setCarryOverflow } from "../lazy-flags.ts";
+import { keepCarryOverflowAdjust, replaceCarryOverflow, setCarryOverflow } from "../lazy-flags.ts";
 import {
   closeA,
   constant,
@@ -139,6 +139,29 @@ function recordShift(e: UnitEmitter, width: number, result: Local): void {
     .set(e.ccResult);
 }
 
+/** The flags of a shift; `push` leaves CF and OF on the stack, from locals that stay as they are. */
+function shiftFlags(
+  e: UnitEmitter,
+  width: number,
+  count: Counted,
+  result: Local,
+  push: () => void,
+): void {
+  const write = () => {
+    push();
+    setCarryOverflow(e, true);
+  };
+  if (!count.isKnown) {
+    unlessZero(e, width, count, () => {
+      write();
+      recordShift(e, width, result);
+    });
+  } else if (count.value !== 0) {
+    recordShift(e, width, result);
+    e.deferFlags(write);
+  }
+}
+
 function shift(name: Shift): Lowering {
   return (e, p) => {
     const { fn } = e;
@@ -156,15 +179,13 @@ function shift(name: Shift): Lowering {
     truncate(e, width);
     fn.set(result);
     closeA(e, a, result);
-    unlessZero(e, width, count, () => {
+    shiftFlags(e, width, count, result, () => {
       const last = e.temp(TYPE_I32);
       pushLastBit(e, width, name, value, count);
       fn.tee(last);
       if (name === "shr_s") fn.i32(0);
       else pushTop(e, width, name === "shl" ? result : value);
       if (name === "shl") fn.get(last).op("i32.xor");
-      setCarryOverflow(e, true);
-      recordShift(e, width, result);
     });
     return true;
   };
@@ -184,8 +205,7 @@ function rotate(name: "rotl" | "rotr"): Lowering {
       fn.set(result);
     }
     closeA(e, a, result);
-    unlessZero(e, width, count, () => {
-      keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF);
+    const write = () => {
       if (name === "rotl") {
         fn.get(result);
         toFlag(e, width);
@@ -199,6 +219,14 @@ function rotate(name: "rotl" | "rotr"): Lowering {
       }
       fn.op("i32.xor");
       setCarryOverflow(e, false);
+    };
+    if (count.isKnown) {
+      if (count.value !== 0) replaceCarryOverflow(e, write);
+      return true;
+    }
+    unlessZero(e, width, count, () => {
+      keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF);
+      write();
     });
     return true;
   };
@@ -248,13 +276,11 @@ function doubleShift(isLeft: boolean): Lowering {
     };
     unlessZero(e, width, count, shiftIn);
     closeA(e, a, result);
-    unlessZero(e, width, count, () => {
+    shiftFlags(e, width, count, result, () => {
       pushLastBit(e, width, isLeft ? "shl" : "shr_u", a.value, count);
       pushTop(e, width, a.value);
       pushTop(e, width, result);
       fn.op("i32.xor");
-      setCarryOverflow(e, true);
-      recordShift(e, width, result);
     });
     return true;
   };

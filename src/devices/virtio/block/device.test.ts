@@ -13,14 +13,14 @@ import { DeferredBlockBackend } from "../../../../test/support/deferred-block.ts
 import { VirtioMachine } from "../../../../test/support/virtio-machine.ts";
 import type { BlockBackend } from "../../backend/block-backend.ts";
 import { MemoryBlockBackend, type MemoryBlockOptions } from "../../backend/memory-block.ts";
-import { VirtioBlk, type VirtioBlkOptions } from "./device.ts";
+import { VIRTIO_BLK_F_FLUSH, VirtioBlk, type VirtioBlkOptions } from "./device.ts";
 
 const SECTORS = 64;
 
 function makeMachine(backend: BlockBackend, options: Partial<VirtioBlkOptions> = {}) {
   const machine = new VirtioMachine((clock) => new VirtioBlk({ backend, clock, ...options }));
   const pci = machine.legacyDriver();
-  pci.begin([28]);
+  pci.begin([VIRTIO_BLK_F_FLUSH, 28]);
   const blk = new BlkDriver(pci.openQueue(0));
   pci.finish();
   return { machine, pci, blk };

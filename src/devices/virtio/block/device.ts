@@ -6,6 +6,9 @@
 // used length is the number of bytes that were written, as §2.7.8.2 wants; bhyve says 1 always. Modern
 // drivers are offered WRITE_ZEROES.
 //
+// A driver that does not accept FLUSH has a disk without a cache, as §5.2.6.2 wants: each of its writes is flushed
+// before it is completed, which bhyve does not do.
+//
 // Up to a ring's worth of requests are in flight (schedule.ts). With a latency, each is completed that much
 // guest time after its backend is done, so that a guest in virtual time sees a disk and not a RAM.
 // Left out: several queues, changes of size, zoned disks, secure erase, lifetime.
@@ -20,7 +23,7 @@ import {
   type BlockStatus,
 } from "../../backend/block-backend.ts";
 import type { DescriptorChain } from "../descriptor-chain.ts";
-import { VIRTIO_ID_BLOCK, type VirtioDevice } from "../device.ts";
+import { VIRTIO_ID_BLOCK, type VirtioDevice, type VirtioHost } from "../device.ts";
 import { VIRTIO_F_INDIRECT_DESC } from "../features.ts";
 import type { Virtqueue } from "../virtqueue.ts";
 import {
@@ -87,6 +90,7 @@ export class VirtioBlk implements VirtioDevice {
   #completions: Completion[] = [];
   /** A notification is being handled: the driver is told once, at its end. */
   #isDraining = false;
+  #host: VirtioHost | undefined;
 
   constructor({ backend, serial, clock, latencyNs = 0 }: VirtioBlkOptions) {
     this.#backend = backend;
@@ -97,6 +101,10 @@ export class VirtioBlk implements VirtioDevice {
     this.features = featuresOf(backend);
     this.modernFeatures = backend.isReadOnly ? [] : [VIRTIO_BLK_F_WRITE_ZEROES];
     this.config = configOf(backend);
+  }
+
+  connect(host: VirtioHost): void {
+    this.#host = host;
   }
 
   queueNotified(queue: Virtqueue): void {
@@ -150,9 +158,22 @@ export class VirtioBlk implements VirtioDevice {
       if (!job.queue.isCurrent(job.chain)) return;
       // Data that arrived after the views were made: what the guest decoded from there may be old.
       if (isLater && job.kind === "read") job.chain.writableViews(0, job.end - job.start);
-      this.#finished(job, statusByte(status));
+      if (status === "ok" && this.#isStable(job)) this.#flushBehind(job);
+      else this.#finished(job, statusByte(status));
     });
     isLater = true;
+  }
+
+  /** §5.2.6.2: writes of a driver that has not accepted FLUSH are on the disk when they are completed. */
+  #isStable({ kind }: Job): boolean {
+    const isWrite = kind !== "read" && kind !== "flush";
+    return isWrite && this.#host?.hasFeature(VIRTIO_BLK_F_FLUSH) === false;
+  }
+
+  #flushBehind(job: Job): void {
+    this.#backend.submit({ kind: "flush" }, (status) => {
+      if (job.queue.isCurrent(job.chain)) this.#finished(job, statusByte(status));
+    });
   }
 
   #finished(job: Job, status: number): void {
