@@ -116,6 +116,8 @@ export class Cpu {
   exit: VmExit | undefined;
   /** Traps to raise when the current instruction is done: DR6 bits. */
   pendingDebug = 0;
+  /** Those of them that were pending when it began, held off by MOV SS: what is left if it faults. */
+  heldDebug = 0;
 
   /** MXCSR exception flags that the vector instruction in execution has raised; 0 between instructions. */
   raised = 0;
@@ -187,6 +189,12 @@ export class Cpu {
     const { virtualNs } = this.environment;
     const isTimed = virtualNs !== undefined && budget > 0;
     this.doubles[SLICE_END_NS / 2] = isTimed ? virtualNs() + budget : -1;
+  }
+
+  /** Takes instructions out of the budget for a while, or puts them back; {@link retired} stays what it is. */
+  withhold(instructions: number): void {
+    this.#sliceBudget -= instructions;
+    this.s[REMAINING] = this.s[REMAINING]! - instructions;
   }
 
   endSlice(): void {

@@ -28,6 +28,7 @@ import { handleEvents, needsSingleStep } from "./system/events.ts";
 import { handleFault, raiseDebug } from "./system/exceptions.ts";
 import { changedEverything } from "./system/mode.ts";
 import { resetCpu } from "./system/reset.ts";
+import { isShadowed } from "./system/shadow.ts";
 import { changedBreakpoints, codeBreakpoints } from "./system/watch.ts";
 
 const BOGUS: VmExit = { kind: "bogus" };
@@ -211,8 +212,10 @@ export class Vcpu {
 
   /** Whole blocks, then a short one to end exactly on the budget. */
   #runOn(): void {
-    const { s } = this.cpu;
+    const { cpu } = this;
+    const { s } = cpu;
     s[FLAGS] = s[FLAGS]! & ~FLAG_RF;
+    cpu.heldDebug = 0;
     const before = s[REMAINING]!;
     this.#interpreter.run();
     // Nothing ran: the next block is longer than what is left.
@@ -223,7 +226,8 @@ export class Vcpu {
   #step(): void {
     const { cpu } = this;
     const { s } = cpu;
-    const hits = (s[DR7]! & 0xff) === 0 ? 0 : codeBreakpoints(cpu);
+    const isHeldOff = cpu.isMovSsShadow && isShadowed(cpu);
+    const hits = (s[DR7]! & 0xff) === 0 || isHeldOff ? 0 : codeBreakpoints(cpu);
     if (hits !== 0) {
       raiseDebug(cpu, hits);
       return;
@@ -235,6 +239,7 @@ export class Vcpu {
     const isTrapped = (s[FLAGS]! & FLAG_TF) !== 0;
     s[FLAGS] = s[FLAGS]! & ~FLAG_RF;
     if (cpu.trace?.wantsInstructions === true) cpu.trace.instruction(cpu);
+    cpu.heldDebug = cpu.pendingDebug;
     this.#interpreter.runShort(1);
     if (isTrapped && !this.#hasEnteredHandler()) cpu.pendingDebug |= DR6_BS;
   }

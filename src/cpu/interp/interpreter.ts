@@ -137,12 +137,13 @@ export class Interpreter {
 
   /** The same by a unit, which has no more than it needs, so that it leads nowhere. */
   #runShortUnit(block: number, left: number): void {
-    const { s, code } = this.#cpu;
-    s[REMAINING] = code[block + BLOCK_COUNT]!;
+    const cpu = this.#cpu;
+    const { s, code } = cpu;
+    cpu.withhold(left);
     code[block + BLOCK_OFFSET] = s[RIP]! & 0xfff;
-    code[block + BLOCK_KEY] = this.#cpu.codeKey;
+    code[block + BLOCK_KEY] = cpu.codeKey;
     const exit = this.#translation.runOnce(block);
-    s[REMAINING] = s[REMAINING]! + left;
+    cpu.withhold(-left);
     if (exit === EXIT_FAULT) throw GUEST_FAULT;
     if (exit === EXIT_BAIL) this.#execute(s[CURRENT]!);
     else s[CURRENT] = 0;

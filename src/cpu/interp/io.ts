@@ -22,11 +22,13 @@ import {
   SEGMENTS,
   TR,
 } from "../state-layout.ts";
+import { ioBreakpoints } from "../system/watch.ts";
 import { GP } from "../vectors.ts";
 import { slotA, slotB, widthOf } from "./operands.ts";
 import {
   advance,
   destinationAddress,
+  leaveUnfinished,
   repeatCount,
   sourceAddress,
   takeFromCount,
@@ -67,6 +69,7 @@ function portSize(cpu: Cpu, p: number): 1 | 2 | 4 {
 }
 
 function leave(cpu: Cpu, exit: Omit<InoutExit, "kind">): void {
+  cpu.pendingDebug |= ioBreakpoints(cpu, exit.port, exit.size);
   cpu.exit = { kind: "inout", ...exit };
 }
 
@@ -100,6 +103,7 @@ function isRepeated(cpu: Cpu, p: number): boolean {
 function endIteration(cpu: Cpu, p: number): void {
   if (isRepeated(cpu, p)) takeFromCount(cpu, p, 1);
   const isMore = isRepeated(cpu, p) && repeatCount(cpu, p) > 0;
+  if (isMore) leaveUnfinished(cpu);
   const lo = isMore ? ownRip(cpu, p) : nextRip(cpu, p);
   setRip(cpu, lo, cpu.s[HI]!);
 }

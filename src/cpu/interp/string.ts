@@ -15,7 +15,7 @@ import {
   INFO_SEGMENT_SHIFT,
 } from "../decode/record.ts";
 import { addSegmentBase, segmentAddress } from "../ea.ts";
-import { FLAG_DF, FLAG_TF, isZero } from "../flags.ts";
+import { FLAG_DF, FLAG_RF, FLAG_TF, isZero } from "../flags.ts";
 import { CURRENT, ES, FLAGS, FS, GPR, RAX, RCX, RDI, REMAINING, RSI } from "../state-layout.ts";
 import { widthOf } from "./operands.ts";
 
@@ -97,6 +97,14 @@ type Iteration = (cpu: Cpu, p: number) => void;
 /** Does up to `limit` iterations at once and says how many; 0 if it must be done one by one. */
 type Bulk = (cpu: Cpu, p: number, limit: number) => number;
 
+/**
+ * A repeated instruction stops with iterations to go. RF says so to whoever interrupts it (SDM 3B 17.3.1.1), and
+ * keeps a breakpoint on it from being hit again when it goes on.
+ */
+export function leaveUnfinished({ s }: Cpu): void {
+  s[FLAGS] = s[FLAGS]! | FLAG_RF;
+}
+
 /** True when REPE or REPNE ends the loop after this iteration. */
 function isEnded(cpu: Cpu, p: number): boolean {
   const isRepne = (cpu.code[p + INFO]! & INFO_REPNE) !== 0;
@@ -116,9 +124,10 @@ function string(iteration: Iteration, bulk: Bulk | undefined, isComparison: bool
     // The first iteration is paid for with the block.
     let isPaid = true;
     while (left > 0) {
-      if (!isPaid && (isStepped || s[REMAINING]! <= 0)) {
+      if (!isPaid && (isStepped || cpu.pendingDebug !== 0 || s[REMAINING]! <= 0)) {
         const lo = ownRip(cpu, p);
         setRip(cpu, lo, s[HI]!);
+        leaveUnfinished(cpu);
         return;
       }
       if (!isPaid) s[REMAINING] = s[REMAINING]! - 1;

@@ -134,7 +134,7 @@ function movToSegment(cpu: Cpu, p: number): void {
   if (segment === SS) holdInterrupts(cpu, true);
 }
 
-/** LDS, LES, LSS, LFS, LGS: offset first, selector behind it. */
+/** LDS, LES, LSS, LFS, LGS: offset first, selector behind it. LSS needs no shadow: it loads both at once. */
 function loadFarPointer(cpu: Cpu, p: number): void {
   const { s, mem } = cpu;
   const width = widthOf(cpu, p);
@@ -146,10 +146,8 @@ function loadFarPointer(cpu: Cpu, p: number): void {
   const offsetHi = s[HI]!;
   const selectorAt = (lo + size) | 0;
   const selector = mem.load16(selectorAt, selectorAt >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi);
-  const segment = slotC(cpu, p);
-  loadSegment(cpu, segment, selector);
+  loadSegment(cpu, slotC(cpu, p), selector);
   writeSizedA(cpu, p, offset, offsetHi);
-  if (segment === SS) holdInterrupts(cpu, true);
 }
 
 /** Raises the RPL of A to that of B; ZF says whether it had to. */

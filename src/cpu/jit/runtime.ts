@@ -162,6 +162,8 @@ export class Runtime {
     this.refills++;
     const size = request & ~REFILL_WRITE;
     const { mem } = this.#cpu;
+    // It may trap, or fault before the page is looked at: no accessed or dirty flag may be set for it here.
+    if (mem.watcher.isWatched(lo, hi)) return -1;
     try {
       if ((lo & (PAGE - 1)) + size > PAGE) {
         return (request & REFILL_WRITE) === 0 ? this.#gather(lo, hi, size) : -1;

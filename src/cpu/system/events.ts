@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What happens between instructions: shadows, traps, NMIs, interrupts, in the order of SDM 3A table 6-2.
 import type { Cpu } from "../cpu.ts";
-import { FLAG_IF, FLAG_TF } from "../flags.ts";
+import { FLAG_IF, FLAG_RF, FLAG_TF } from "../flags.ts";
 import {
   ACTIVITY,
   ACTIVITY_HALTED,
@@ -26,6 +26,8 @@ function hasEvent(cpu: Cpu): boolean {
 /** The run loop has something to do before the next instruction. Asks the interrupt source once at the most. */
 export function needsAttention(cpu: Cpu): boolean {
   if (cpu.exit !== undefined || cpu.pendingDebug !== 0) return true;
+  // An IRET or SYSRET that set RF: it holds for the next instruction, and the run loop ends it there.
+  if ((cpu.s[FLAGS]! & FLAG_RF) !== 0) return true;
   if (cpu.hasActivity(ACTIVITY_NMI_PENDING | ACTIVITY_HALTED | ACTIVITY_SHUTDOWN)) return true;
   if (cpu.isInterruptRequested && (cpu.s[FLAGS]! & FLAG_IF) !== 0) {
     if (cpu.interrupts.pendingVector() >= 0) return true;

@@ -9,9 +9,11 @@ import { linearAddress } from "../ea.ts";
 import { FLAG_RF, readFlags } from "../flags.ts";
 import type { Operation } from "../isa/operations.ts";
 import { ISA_ROWS } from "../isa/table.ts";
-import { ACTIVITY_SHUTDOWN, CR2, CURRENT, DR6, GPR, RSP, SS } from "../state-layout.ts";
+import { ACTIVITY_SHUTDOWN, CR2, CURRENT, DR6, DR7, GPR, RSP, SS } from "../state-layout.ts";
 import { AC, DB, DE, DF, GP, NP, PF, SS_FAULT, TS } from "../vectors.ts";
 import { deliver } from "./interrupt.ts";
+
+const DR7_GD = 1 << 13;
 
 /** Exceptions that push an error code. */
 const HAS_ERROR_CODE: ReadonlySet<number> = new Set([DF, TS, NP, SS_FAULT, GP, PF, AC]);
@@ -39,7 +41,10 @@ const USES_STACK: ReadonlySet<Operation> = new Set<Operation>([
 export function handleFault(cpu: Cpu): void {
   const { vector, errorCode } = describeFault(cpu);
   cpu.rewind();
-  raiseException(cpu, vector, errorCode);
+  // It has not happened: neither its traps, nor that what held traps and interrupts off for it still does.
+  cpu.pendingDebug = cpu.heldDebug;
+  cpu.shadowAt = -1;
+  raiseException(cpu, vector, errorCode, true);
 }
 
 /** The fault's vector and code; a page fault's address goes to CR2. The record is cleared for the next one. */
@@ -83,10 +88,14 @@ function isOperandFault(cpu: Cpu, p: number): boolean {
   return distance >= 0 && distance < 16 && fault.hi === ((cpu.s[HI]! + carry) | 0);
 }
 
-/** Calls an exception's handler at the current RIP, which faults must have been rewound to. */
-export function raiseException(cpu: Cpu, vector: number, errorCode: number): void {
+/**
+ * Calls an exception's handler at the current RIP, which faults must have been rewound to. A fault has RF set in
+ * the flags it pushes, an instruction breakpoint and a trap have not: SDM 3B 17.3.1.1.
+ */
+function raiseException(cpu: Cpu, vector: number, errorCode: number, isFault: boolean): void {
   let current = vector;
   let code = errorCode;
+  let resume = isFault ? FLAG_RF : 0;
   for (;;) {
     cpu.counters.exceptions++;
     cpu.trace?.fault(current, code);
@@ -95,13 +104,15 @@ export function raiseException(cpu: Cpu, vector: number, errorCode: number): voi
         vector: current,
         errorCode: HAS_ERROR_CODE.has(current) ? code : undefined,
         source: "event",
-        flags: readFlags(cpu.s) | (current === DB ? 0 : FLAG_RF),
+        flags: readFlags(cpu.s) | resume,
       });
       return;
     } catch (signal) {
       if (signal !== GUEST_FAULT) throw signal;
       const second = describeFault(cpu);
-      if (current === DF) {
+      resume = FLAG_RF;
+      // A stack of CPL 3's own that #AC cannot be pushed to: processors try for ever.
+      if (current === DF || (current === AC && second.vector === AC)) {
         shutDown(cpu);
         return;
       }
@@ -122,10 +133,12 @@ function isDoubleFault(first: number, second: number): boolean {
   return first === PF && (second === PF || CONTRIBUTORY.has(second));
 }
 
-/** A debug exception: the causes are added to DR6. */
+/** A debug exception, but for DR7.GD's: the causes are added to DR6, and its handler may use the registers. */
 export function raiseDebug(cpu: Cpu, causes: number): void {
-  cpu.s[DR6] = cpu.s[DR6]! | causes;
-  raiseException(cpu, DB, 0);
+  const { s } = cpu;
+  s[DR6] = s[DR6]! | causes;
+  s[DR7] = s[DR7]! & ~DR7_GD;
+  raiseException(cpu, DB, 0, false);
 }
 
 /** Delivers an external interrupt or NMI at the current RIP. */
@@ -135,7 +148,7 @@ export function deliverInterrupt(cpu: Cpu, vector: number): void {
   } catch (signal) {
     if (signal !== GUEST_FAULT) throw signal;
     const { vector: fault, errorCode } = describeFault(cpu);
-    raiseException(cpu, fault, errorCode);
+    raiseException(cpu, fault, errorCode, true);
   }
 }
 

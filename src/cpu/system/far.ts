@@ -129,7 +129,7 @@ export function farJump(cpu: Cpu, p: number, target: FarTarget): void {
   }
   checkSystemAccess(cpu, descriptor, target.selector);
   if (isTask(cpu, descriptor)) switchTask(cpu, p, target.selector, descriptor, "jmp");
-  else throughGate(cpu, p, gateTarget(cpu, descriptor), "jmp");
+  else throughGate(cpu, p, gateTarget(cpu, descriptor, target.selector), "jmp");
 }
 
 export function farCall(cpu: Cpu, p: number, target: FarTarget, width: number): void {
@@ -152,7 +152,7 @@ export function farCall(cpu: Cpu, p: number, target: FarTarget, width: number): 
   }
   checkSystemAccess(cpu, descriptor, target.selector);
   if (isTask(cpu, descriptor)) switchTask(cpu, p, target.selector, descriptor, "call");
-  else throughGate(cpu, p, gateTarget(cpu, descriptor), "call");
+  else throughGate(cpu, p, gateTarget(cpu, descriptor, target.selector), "call");
 }
 
 /** Pushes CS and the next RIP on the current stack. */
@@ -195,13 +195,13 @@ interface Gate extends FarTarget {
   readonly parameters: number;
 }
 
-function gateTarget(cpu: Cpu, gate: Descriptor): Gate {
+function gateTarget(cpu: Cpu, gate: Descriptor, gateSelector: number): Gate {
   const selector = gate.lo >>> 16;
   if (cpu.isLongMode) {
     const hi = loadSystem32(cpu, gate.addressLo, gate.addressHi, 8);
     // The upper half of a 16-byte descriptor has a zero type where a descriptor would have its own.
     const top = loadSystem32(cpu, gate.addressLo, gate.addressHi, 12);
-    if ((top & 0x1f00) !== 0) cpu.raise(GP, selectorError(selector));
+    if ((top & 0x1f00) !== 0) cpu.raise(GP, selectorError(gateSelector));
     return {
       selector,
       lo: (gate.lo & 0xffff) | (gate.hi & 0xffff0000),

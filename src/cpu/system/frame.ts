@@ -34,6 +34,7 @@ import {
   typeOf,
 } from "./descriptor.ts";
 import { checkedStack, commitStack, setNullSegment } from "./segmentation.ts";
+import { withoutAlignmentCheck } from "./watch.ts";
 
 const SP = GPR + 2 * RSP;
 
@@ -144,7 +145,7 @@ export function withPrivilege<T>(cpu: Cpu, cpl: number, access: () => T): T {
   const isAc = (s[FLAGS]! & FLAG_AC) !== 0;
   cpu.mem.setPrivilege(cpl === 3, hasSmap, isAc);
   try {
-    return access();
+    return cpl === 3 ? access() : withoutAlignmentCheck(cpu, access);
   } finally {
     cpu.mem.setPrivilege(s[CPL] === 3, hasSmap, isAc);
   }

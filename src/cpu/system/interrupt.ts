@@ -177,20 +177,28 @@ function gateOf(cpu: Cpu, interruption: Interruption): Descriptor {
 
 function deliverProtected(cpu: Cpu, interruption: Interruption): void {
   const gate = gateOf(cpu, interruption);
+  try {
+    enterGate(cpu, gate, interruption);
+  } catch (fault) {
+    // Whatever is wrong with what the gate leads to; a page fault's code has no such bit.
+    if (cpu.faultVector !== FROM_MEMORY) cpu.faultCode |= externalBit(interruption);
+    throw fault;
+  }
+}
+
+function enterGate(cpu: Cpu, gate: Descriptor, interruption: Interruption): void {
   if (typeOf(gate.access) === TYPE_TASK_GATE) {
-    switchTask(cpu, -1, gate.lo >>> 16, gate, "gate");
+    switchTask(cpu, -1, gate.lo >>> 16, gate, "gate", interruption.flags);
     pushErrorCode(cpu, interruption);
     return;
   }
-  const ext = externalBit(interruption);
   const selector = gate.lo >>> 16;
-  if (isNull(selector)) cpu.raise(GP, ext);
-  const code = readDescriptor(cpu, selector) ?? cpu.raise(GP, selectorError(selector) + ext);
-  const cpl = checkHandler(cpu, selector, code, ext);
+  if (isNull(selector)) cpu.raise(GP, 0);
+  const code = readDescriptor(cpu, selector) ?? cpu.raise(GP, selectorError(selector));
+  const cpl = checkHandler(cpu, selector, code);
   const offsetLo = (gate.lo & 0xffff) | (isWideGate(gate) ? gate.hi & 0xffff0000 : 0);
   const offsetHi = cpu.isLongMode ? loadSystem32(cpu, gate.addressLo, gate.addressHi, 8) : 0;
-  const ist = cpu.isLongMode ? gate.hi & 7 : 0;
-  const inner = handlerStack(cpu, cpl, ist, ext);
+  const inner = handlerStack(cpu, cpl, cpu.isLongMode ? gate.hi & 7 : 0);
   checkOffset(cpu, code, offsetLo, offsetHi);
   const size = cpu.isLongMode ? 8 : isWideGate(gate) ? 4 : 2;
   pushFrame(cpu, interruption, cpl, inner, size);
@@ -208,9 +216,9 @@ function isWideGate(gate: Descriptor): boolean {
 }
 
 /** The handler's privilege level. From virtual-8086 mode it must be 0. */
-function checkHandler(cpu: Cpu, selector: number, code: Descriptor, ext: number): number {
+function checkHandler(cpu: Cpu, selector: number, code: Descriptor): number {
   const { access } = code;
-  const error = selectorError(selector) + ext;
+  const error = selectorError(selector);
   const cpl = cpu.s[CPL]!;
   if (!isCode(access) || dplOf(access) > cpl) cpu.raise(GP, error);
   const bits = access & (ACCESS_L | ACCESS_DB);
@@ -222,7 +230,7 @@ function checkHandler(cpu: Cpu, selector: number, code: Descriptor, ext: number)
 }
 
 /** The stack the handler runs on, and what else the switch changes. */
-function handlerStack(cpu: Cpu, cpl: number, ist: number, ext: number): SwitchedStack {
+function handlerStack(cpu: Cpu, cpl: number, ist: number): SwitchedStack {
   const { s } = cpu;
   if (cpu.isLongMode) {
     if (ist !== 0) return aligned(interruptStack(cpu, cpl, ist));
@@ -232,13 +240,7 @@ function handlerStack(cpu: Cpu, cpl: number, ist: number, ext: number): Switched
     return aligned({ stack: longStack(s[sp]!, s[sp + 1]!), commit() {} });
   }
   if (cpl === s[CPL] && !cpu.isV86) return { stack: currentStack(cpu), commit() {} };
-  try {
-    return innerStack(cpu, cpl);
-  } catch (fault) {
-    // Faults of the switch itself carry EXT; a page fault's code has no such bit.
-    if (cpu.faultVector !== FROM_MEMORY) cpu.faultCode |= ext;
-    throw fault;
-  }
+  return innerStack(cpu, cpl);
 }
 
 /** In 64-bit mode the frame starts at a multiple of 16. */
@@ -301,6 +303,7 @@ function pushErrorCode(cpu: Cpu, { errorCode }: Interruption): void {
 export function interruptReturn(cpu: Cpu, p: number): void {
   const { s } = cpu;
   s[CURRENT] = p;
+  cpu.setActivity(ACTIVITY_NMI_BLOCKED, false);
   const width = widthOf(cpu, p);
   if (cpu.isV86) {
     if ((s[FLAGS]! & FLAG_IOPL) !== FLAG_IOPL) cpu.raise(GP, 0);
@@ -308,7 +311,6 @@ export function interruptReturn(cpu: Cpu, p: number): void {
   } else if (!cpu.isProtected) returnReal(cpu, width);
   else if ((s[FLAGS]! & FLAG_NT) !== 0) returnFromTask(cpu, p);
   else returnProtected(cpu, width);
-  cpu.setActivity(ACTIVITY_NMI_BLOCKED, false);
 }
 
 /** Real mode and virtual-8086 mode, which may not change IOPL. */

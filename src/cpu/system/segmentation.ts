@@ -87,25 +87,26 @@ export function setRealSegment(cpu: Cpu, segment: number, selector: number): voi
 export function loadSegment(cpu: Cpu, segment: number, selector: number): void {
   if (!cpu.isProtected) setRealSegment(cpu, segment, selector);
   else if (segment === SS) loadStackSegment(cpu, selector);
-  else loadDataSegment(cpu, segment, selector);
+  else loadDataSegment(cpu, segment, selector, GP);
   changedSegments(cpu);
 }
 
-function fetch(cpu: Cpu, selector: number): Descriptor {
-  return readDescriptor(cpu, selector) ?? cpu.raise(GP, selectorError(selector));
+function fetch(cpu: Cpu, selector: number, vector = GP): Descriptor {
+  return readDescriptor(cpu, selector) ?? cpu.raise(vector, selectorError(selector));
 }
 
-function loadDataSegment(cpu: Cpu, segment: number, selector: number): void {
+/** DS, ES, FS, GS. `vector` is what a wrong one raises, #GP from a program, #TS from a task state segment. */
+export function loadDataSegment(cpu: Cpu, segment: number, selector: number, vector: number): void {
   if (isNull(selector)) {
     setNullSegment(cpu, segment, selector);
     return;
   }
-  const descriptor = fetch(cpu, selector);
+  const descriptor = fetch(cpu, selector, vector);
   const { access } = descriptor;
   const isReadable = isSegment(access) && (!isCode(access) || (access & ACCESS_RW) !== 0);
   const weakest = Math.max(selector & 3, cpu.s[CPL]!);
   if (!isReadable || (!isConforming(access) && weakest > dplOf(access))) {
-    cpu.raise(GP, selectorError(selector));
+    cpu.raise(vector, selectorError(selector));
   }
   if (!isPresent(access)) cpu.raise(NP, selectorError(selector));
   markAccessed(cpu, descriptor);

@@ -10,6 +10,7 @@ import {
   CR0,
   CR3,
   CS,
+  CURRENT,
   DR7,
   DS,
   ES,
@@ -57,7 +58,7 @@ import {
   checkedStack,
   commitCode,
   commitStack,
-  loadSegment,
+  loadDataSegment,
   setNullSegment,
   setRealSegment,
   setSegment,
@@ -127,7 +128,8 @@ interface TaskState {
 
 /**
  * Switches to the task that `descriptor` (a TSS or a task gate) names. `p` is the instruction's record, or
- * -1 when an event brings the switch about; then RIP is what the old task resumes at.
+ * -1 when an event brings the switch about; then RIP is what the old task resumes at, with
+ * `flags`.
  */
 export function switchTask(
   cpu: Cpu,
@@ -135,6 +137,7 @@ export function switchTask(
   selector: number,
   descriptor: Descriptor,
   kind: TaskSwitch,
+  flags = readFlags(cpu.s),
 ): void {
   const isGate = typeOf(descriptor.access) === TYPE_TASK_GATE;
   const tssSelector = isGate ? descriptor.lo >>> 16 : selector;
@@ -144,12 +147,14 @@ export function switchTask(
   const base = tssBase(tss);
   const next = readTask(cpu, base, layout);
   const resumeAt = p < 0 ? cpu.s[RIP]! : nextRip(cpu, p);
-  saveTask(cpu, resumeAt, kind === "iret");
+  saveTask(cpu, resumeAt, kind === "iret" ? flags & ~FLAG_NT : flags);
   const oldSelector = cpu.s[SEGMENTS + TR * SEG_WORDS + SEG_SELECTOR]!;
   if (kind === "jmp" || kind === "iret") setBusy(cpu, oldSelector, false);
   if (kind === "call" || kind === "gate") storeSystem16(cpu, base, 0, 0, oldSelector);
   if (kind !== "iret") markBusy(cpu, tss, true);
   const isNested = kind === "call" || kind === "gate";
+  // The instruction is done: what is wrong from here on is wrong in the new task, at its first instruction.
+  cpu.s[CURRENT] = 0;
   enterTask(cpu, tssSelector, tss, next, isNested);
 }
 
@@ -198,14 +203,13 @@ function readTask(cpu: Cpu, base: number, layout: TssLayout): TaskState {
   };
 }
 
-function saveTask(cpu: Cpu, resumeAt: number, isReturn: boolean): void {
+function saveTask(cpu: Cpu, resumeAt: number, flags: number): void {
   const { s } = cpu;
   const tr = SEGMENTS + TR * SEG_WORDS;
   const layout = layoutOf(s[tr + 1]!);
   const base = s[tr + SEG_BASE]!;
-  const flags = readFlags(s);
   store(cpu, base, layout, layout.ip, resumeAt);
-  store(cpu, base, layout, layout.flags, isReturn ? flags & ~FLAG_NT : flags);
+  store(cpu, base, layout, layout.flags, flags);
   for (let i = 0; i < 8; i++) {
     store(cpu, base, layout, layout.registers + layout.size * i, s[GPR + 2 * i]!);
   }
@@ -261,7 +265,7 @@ function loadTaskSegments(cpu: Cpu, next: TaskState): void {
     const stack = checkedStack(cpu, next.segments[2]!, s[CPL]!, TS);
     commitStack(cpu, next.segments[2]!, stack);
     changedSegments(cpu);
-    for (const i of [0, 3, 4, 5]) loadSegment(cpu, SEGMENT_ORDER[i]!, next.segments[i]!);
+    for (const i of [0, 3, 4, 5]) loadDataSegment(cpu, SEGMENT_ORDER[i]!, next.segments[i]!, TS);
   }
   changedSegments(cpu);
   changedPrivilege(cpu);

@@ -4,9 +4,9 @@
 import type { Watcher } from "../../mmu/linear-memory.ts";
 import type { Cpu } from "../cpu.ts";
 import { FLAG_AC, FLAG_RF } from "../flags.ts";
-import { CPL, CR0, DR, DR7, FLAGS, RIP } from "../state-layout.ts";
+import { CPL, CR0, CR4, DR, DR7, FLAGS, RIP } from "../state-layout.ts";
 import { AC } from "../vectors.ts";
-import { CR0_AM } from "./control-bits.ts";
+import { CR0_AM, CR4_DE } from "./control-bits.ts";
 
 /** DR7.R/W: what a breakpoint is for. */
 const ON_EXECUTION = 0;
@@ -36,6 +36,21 @@ export function codeBreakpoints(cpu: Cpu): number {
   for (let index = 0; index < 4; index++) {
     if (!isEnabled(dr7, index) || conditionOf(dr7, index) !== ON_EXECUTION) continue;
     if (s[DR + 2 * index] === s[RIP] && s[DR + 2 * index + 1] === s[RIP + 1]) hits |= 1 << index;
+  }
+  return hits;
+}
+
+/** DR6 bits of the I/O breakpoints, which there are with CR4.DE, that an access to a port touches. */
+export function ioBreakpoints({ s }: Cpu, port: number, size: number): number {
+  const dr7 = s[DR7]!;
+  if ((dr7 & 0xff) === 0 || (s[CR4]! & CR4_DE) === 0) return 0;
+  let hits = 0;
+  for (let index = 0; index < 4; index++) {
+    if (!isEnabled(dr7, index) || conditionOf(dr7, index) !== ON_IO) continue;
+    const at = DR + 2 * index;
+    const length = lengthOf(dr7, index);
+    const distance = ((s[at]! & -length) - port) | 0;
+    if (s[at + 1] === 0 && distance < size && distance > -length) hits |= 1 << index;
   }
   return hits;
 }
@@ -115,6 +130,18 @@ export function changedBreakpoints(cpu: Cpu): void {
 function isAlignmentChecked(cpu: Cpu): boolean {
   const { s } = cpu;
   return s[CPL] === 3 && (s[FLAGS]! & FLAG_AC) !== 0 && (s[CR0]! & CR0_AM) !== 0;
+}
+
+/** Runs accesses of the supervisor's own while CPL is still 3: they need not be aligned. */
+export function withoutAlignmentCheck<T>(cpu: Cpu, access: () => T): T {
+  const { watcher } = cpu.mem;
+  if (!(watcher instanceof AccessWatcher) || !watcher.checksAlignment) return access();
+  watcher.checksAlignment = false;
+  try {
+    return access();
+  } finally {
+    watcher.checksAlignment = true;
+  }
 }
 
 /** After a change of CPL, RFLAGS.AC or CR0.AM. */
