@@ -11,6 +11,7 @@ import type { Entropy } from "../vmm/entropy.ts";
 import type { MachineHost } from "../vmm/machine.ts";
 import { openCharDevice, type PolledCharBackend } from "./char-device.ts";
 import { openDisk } from "./disk-image.ts";
+import { optimiseLate } from "./tiering.ts";
 
 export interface MachineHostOptions {
   /** What `stdio` is. */
@@ -35,10 +36,11 @@ const hostEntropy: Entropy = {
 
 /** Nanoseconds of a clock that never goes back. */
 export function hostNow(): number {
-  return Number(process.hrtime.bigint());
+  return Math.floor(performance.now() * 1e6);
 }
 
 export function makeMachineHost(options: MachineHostOptions): MachineHost {
+  optimiseLate();
   const { console, wait, poll, warn } = options;
   const polled: PolledCharBackend[] = [];
   let isConsoleTaken = false;
