@@ -128,6 +128,7 @@ const SHOWN_FALLBACKS = 24;
 
 function translated({ counters, runtime }: TranslationEngine): Statistic[] {
   return [
+    ["instructions retired in units", counters.retired],
     ["units translated", counters.units],
     ["blocks translated", counters.blocks],
     ["guest instructions translated", counters.instructions],

@@ -16,6 +16,7 @@ import {
 import { OP_STALE } from "../interp/hot-ops.ts";
 import type { Interpreter } from "../interp/interpreter.ts";
 import { type Translation, UNIT_ENTRY_MASK, UNIT_SLOT_SHIFT } from "../interp/translation.ts";
+import { REMAINING } from "../state-layout.ts";
 import { isFlatKey } from "../system/mode.ts";
 import type { UnitBlock } from "./emitter.ts";
 import { Runtime } from "./runtime.ts";
@@ -43,6 +44,8 @@ export interface TranslationCounters {
   refused: number;
   dropped: number;
   flushes: number;
+  /** Guest instructions that units have executed, and what they left of a block to the interpreter. */
+  retired: number;
   /** Host time spent on writing WebAssembly, and on having it compiled. */
   translatingMs: number;
   compilingMs: number;
@@ -69,6 +72,7 @@ export class TranslationEngine implements Translation {
     refused: 0,
     dropped: 0,
     flushes: 0,
+    retired: 0,
     translatingMs: 0,
     compilingMs: 0,
     exits: [0, 0, 0, 0, 0],
@@ -117,7 +121,10 @@ export class TranslationEngine implements Translation {
   }
 
   run(unit: number): number {
+    const { s } = this.#cpu;
+    const before = s[REMAINING]!;
     const exit = this.#table.enter(unit & UNIT_ENTRY_MASK, unit >> UNIT_SLOT_SHIFT);
+    this.counters.retired += before - s[REMAINING]!;
     const { exits } = this.counters;
     exits[exit] = exits[exit]! + 1;
     return exit;
