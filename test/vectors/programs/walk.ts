@@ -26,6 +26,8 @@ const RCX = 1;
 const FLAG_AC = 1 << 18;
 const EXCEPTION_MASKS = 0x3f;
 const MXCSR_MM = 1 << 17;
+/** #DB. */
+const DEBUG = 1;
 
 /** Instructions that put condition codes where they can be seen. */
 const READS_CONDITIONS: ReadonlySet<Operation> = new Set<Operation>([
@@ -133,7 +135,8 @@ export class Walk {
       const reason = outcomeObstacle(scenario, answerOf(outcome)) ?? stateObstacle(this.#registers);
       if (reason !== undefined) return reason;
     }
-    if (outcome.exception === undefined) this.#settle(choice, before, code);
+    // Behind a single-step trap the instruction is done.
+    if ((outcome.exception?.vector ?? DEBUG) === DEBUG) this.#settle(choice, before, code);
     return undefined;
   }
 
