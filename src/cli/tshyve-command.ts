@@ -10,6 +10,7 @@ import { BHYVELOAD, bhyveload } from "./bhyveload-command.ts";
 import { DEMO, demo } from "./demo-command.ts";
 import { FETCH, fetchImage, IMAGES, images } from "./fetch-command.ts";
 import { UsageError } from "./getopt.ts";
+import { JIT, jit } from "./jit-command.ts";
 import { LINUXLOAD, linuxload } from "./linuxload-command.ts";
 import { RUN, run } from "./run-command.ts";
 import { type Command, type CommandFrame, runCommand } from "./run-main.ts";
@@ -29,6 +30,7 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
   tshyve bhyve ...            run a loaded VM on this terminal
   tshyve bhyvectl ...         inspect, change or destroy a VM
   tshyve backtrace ...        who called whom in a VM's kernel
+  tshyve jit ...              what guest code becomes when it is translated
   tshyve run ...              load, run and judge a guest in one process, for CI
   tshyve images               disks and kernels that can be fetched
   tshyve fetch image          download one, check it, unpack it, print where it is
@@ -92,6 +94,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   bhyve: (argv) => runCommand(BHYVE, bhyve, argv),
   backtrace: (argv) => runCommand(BACKTRACE, backtrace, argv),
   bhyvectl: (argv) => runCommand(BHYVECTL, bhyvectl, argv),
+  jit: (argv) => runCommand(JIT, jit, argv),
   run: (argv) => runCommand(RUN, run, argv),
   images: (argv) => runCommand(IMAGES, images, argv),
   fetch: (argv) => runCommand(FETCH, fetchImage, argv),

@@ -72,7 +72,7 @@ class RunningVm implements VmInspector {
   close(): void {}
 }
 
-const CHANGELESS: ReadonlySet<ControlRequest["kind"]> = new Set(["report", "backtrace"]);
+const CHANGELESS: ReadonlySet<ControlRequest["kind"]> = new Set(["report", "backtrace", "unit"]);
 
 class RestingVm implements VmInspector {
   readonly #registry: Registry;

@@ -11,6 +11,8 @@ describe("a request to a machine", () => {
     { kind: "set-descriptor", register: "idtr", base: "0x0", limit: 0xffff, access: 0 },
     { kind: "backtrace" },
     { kind: "backtrace", symbols: "/boot/System.map" },
+    { kind: "unit" },
+    { kind: "unit", address: "0xffffffff80000000", symbols: "/boot/System.map" },
   ])("%j is taken as it is", (request) => {
     expect(checkControlRequest(request)).toBe(request);
   });
@@ -32,6 +34,8 @@ describe("a request to a machine", () => {
     { kind: "set-rtc-time", seconds: Number.NaN },
     { kind: "lapic-local-irq", pin: 0.5 },
     { kind: "backtrace", symbols: 7 },
+    { kind: "unit", address: 4096 },
+    { kind: "unit", symbols: 7 },
   ])("%j is refused", (value) => {
     expect(() => checkControlRequest(value)).toThrow(VmmError);
   });

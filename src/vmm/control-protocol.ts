@@ -55,6 +55,18 @@ export interface VmReport {
   readonly stats: readonly Statistic[];
 }
 
+/** What the translator makes of a place in guest code. */
+export interface UnitReport {
+  readonly address: string;
+  readonly blocks: number;
+  readonly instructions: number;
+  /** Lines: the guest's instructions, and the WebAssembly as text. */
+  readonly guest: readonly string[];
+  readonly wasm: readonly string[];
+  /** The WebAssembly module's bytes, two hexadecimal digits each. */
+  readonly module: string;
+}
+
 export type ControlRequest =
   | { readonly kind: "report" | "nmi" | "power-button" | "stop" }
   | { readonly kind: "suspend"; readonly how: SuspendHow }
@@ -73,12 +85,15 @@ export type ControlRequest =
   /** `pin`: an index of FreeBSD's local vector table: 0 LINT0, 1 LINT1, 2 timer … 6 CMCI. */
   | { readonly kind: "lapic-local-irq"; readonly pin: number }
   /** `symbols`: path of a System.map or of a kernel with symbols, instead of what the guest's memory has. */
-  | { readonly kind: "backtrace"; readonly symbols?: string };
+  | { readonly kind: "backtrace"; readonly symbols?: string }
+  /** `address`: linear, in the address space that the vCPU is in; without it, that of the next instruction. */
+  | { readonly kind: "unit"; readonly address?: string; readonly symbols?: string };
 
 export type ControlReply =
   | { readonly kind: "done" }
   | { readonly kind: "report"; readonly report: VmReport }
   | { readonly kind: "backtrace"; readonly lines: readonly string[] }
+  | { readonly kind: "unit"; readonly unit: UnitReport }
   /** False: the guest does not listen for the button, so nothing will come of it. */
   | { readonly kind: "power-button"; readonly isHeard: boolean }
   | { readonly kind: "error"; readonly code: VmmErrorCode; readonly message: string };
@@ -87,6 +102,10 @@ type Fields = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
 const isText: Check = (value) => typeof value === "string";
+const isOptional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
 const isFlag: Check = (value) => typeof value === "boolean";
 const is64: Check = (value) => typeof value === "string" && /^0x[0-9a-f]{1,16}$/.test(value);
 const isWhole: Check = (value) =>
@@ -116,7 +135,8 @@ const SHAPES: Readonly<Record<ControlRequest["kind"], Readonly<Record<string, Ch
   "set-rtc-time": { seconds: isWhole },
   "set-rtc-nvram": { offset: is32, value: is32 },
   "lapic-local-irq": { pin: is32 },
-  backtrace: { symbols: (value) => value === undefined || isText(value) },
+  backtrace: { symbols: isOptional(isText) },
+  unit: { address: isOptional(is64), symbols: isOptional(isText) },
 };
 
 /** Throws ERR_BAD_OPTION for anything that is not a request. */

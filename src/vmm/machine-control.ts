@@ -4,6 +4,7 @@
 import { hex } from "../base/bits.ts";
 import { VmmError } from "../base/errors.ts";
 import { pairToBigInt } from "../base/u64.ts";
+import { listUnit } from "../cpu/jit/unit-listing.ts";
 import {
   ACTIVITY_NMI_PENDING,
   MSR_PAT,
@@ -17,8 +18,15 @@ import { APIC_X2APIC, APIC_XAPIC } from "../devices/platform/apic/apic-base.ts";
 import { LVT_LINT0, LVT_LINT1 } from "../devices/platform/apic/local-vector-table.ts";
 import { RTC_NVRAM_BYTES } from "../devices/platform/rtc.ts";
 import { backtraceLines } from "./backtrace.ts";
-import type { Capability, ControlReply, ControlRequest, VmReport } from "./control-protocol.ts";
+import type {
+  Capability,
+  ControlReply,
+  ControlRequest,
+  UnitReport,
+  VmReport,
+} from "./control-protocol.ts";
 import { guestSymbols, type SymbolSources } from "./guest-symbols.ts";
+import { GuestView } from "./guest-view.ts";
 import type { Machine } from "./machine.ts";
 import { LVT_ORDER, type Statistic } from "./statistics.ts";
 import type { SuspendHow } from "./suspend.ts";
@@ -31,7 +39,7 @@ import {
   writeRegister,
 } from "./vcpu-registers.ts";
 
-type Question = "report" | "power-button" | "backtrace";
+type Question = "report" | "power-button" | "backtrace" | "unit";
 type Change = Exclude<ControlRequest["kind"], Question>;
 type Handlers<Kind extends ControlRequest["kind"], Result> = {
   readonly [K in Kind]: (request: Extract<ControlRequest, { kind: K }>) => Result;
@@ -47,6 +55,7 @@ export class MachineControl {
       isHeard: this.#machine.platform.pm.pressPowerButton(),
     }),
     backtrace: ({ symbols }) => ({ kind: "backtrace", lines: this.#backtrace(symbols) }),
+    unit: ({ address, symbols }) => ({ kind: "unit", unit: this.#unit(address, symbols) }),
   };
   readonly #changes: Handlers<Change, void> = {
     nmi: () => this.#machine.vcpu.requestNmi(),
@@ -90,6 +99,19 @@ export class MachineControl {
   #backtrace(path: string | undefined): string[] {
     const { cpu } = this.#machine.vcpu;
     return backtraceLines(cpu, guestSymbols(cpu, this.#symbols, path));
+  }
+
+  #unit(address: string | undefined, path: string | undefined): UnitReport {
+    const { cpu } = this.#machine.vcpu;
+    const at = address === undefined ? new GuestView(cpu).codeAddress : BigInt(address);
+    const symbols = guestSymbols(cpu, this.#symbols, path);
+    const { blocks, instructions, guest, wasm, module } = listUnit(cpu, at, (place) => {
+      const hit = symbols?.lookup(place);
+      if (hit === undefined) return undefined;
+      return hit.offset === 0n ? hit.name : `${hit.name}+${hex(hit.offset)}`;
+    });
+    const digits = Array.from(module, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return { address: hex(at), blocks, instructions, guest, wasm, module: digits };
   }
 
   #suspend(how: SuspendHow): void {

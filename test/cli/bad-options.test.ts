@@ -145,7 +145,7 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
     denied("bhyvectl --vm=vm --get-vmcs-link", "--get-vmcs-link: this machine runs without"),
     denied("bhyvectl --vm=vm --set-rtc-nvram=1 --rtc-nvram-offset=500", "rtc nvram[500] cannot"),
   ],
-  "tshyve run and backtrace": [
+  "tshyve run, backtrace and jit": [
     usage("tshyve run", "expected one of --freebsd, --linux and --guest", 64),
     usage("tshyve run --linux vm.elf --guest teach", "expected one of --freebsd, --linux", 64),
     usage("tshyve run --frob", "Unknown option '--frob'", 64),
@@ -169,6 +169,13 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
     usage("tshyve backtrace", "expected the name of one VM"),
     failed("tshyve backtrace nosuch", "VM nosuch does not exist"),
     failed("tshyve backtrace -s @text vm", /text names no text symbol: it is no System.map/),
+    usage("tshyve jit", "expected the name of one VM: --vm=name"),
+    usage("tshyve jit --vm=vm --address=start", "'start' is not an address: expected 0x and up to"),
+    failed("tshyve jit --vm=nosuch", "VM nosuch does not exist"),
+    failed(
+      "tshyve jit --vm=vm --address=0x7fffffffffffffff",
+      "no memory is mapped at 0x7fffffffffffffff",
+    ),
   ],
 };
 

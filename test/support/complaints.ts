@@ -26,7 +26,7 @@ function speakerOf(line: string): string {
   const [name, command] = line.split(" ");
   if (name !== "tshyve") return name!;
   if (command === "run") return "tshyve run";
-  return ["linuxload", "bhyveload", "bhyve", "bhyvectl", "backtrace"].includes(command!)
+  return ["linuxload", "bhyveload", "bhyve", "bhyvectl", "backtrace", "jit"].includes(command!)
     ? command!
     : name;
 }

@@ -78,6 +78,22 @@ export class BlockBuilder {
     return at;
   }
 
+  /**
+   * The block at a place in the machine's memory, for who looks at code without running it, in a flat mode; 0 if its
+   * first instruction goes on in the next page.
+   */
+  blockAt(offset: number): number {
+    const { cache, codeKey, memory } = this.#cpu;
+    const found = cache.find(offset, codeKey);
+    if (found !== 0) return found;
+    const end = offset - (offset % 4096) + 4096;
+    const at = cache.reserve();
+    const bytes = this.#build(at, { bytes: memory.bytes, start: offset, end }, MAX_BLOCK);
+    if (bytes === 0) return 0;
+    cache.keep(at, offset, bytes, codeKey);
+    return at;
+  }
+
   /** A block of at most `count` instructions at RIP, that is not kept. */
   shortBlock(count: number): number {
     const cpu = this.#cpu;

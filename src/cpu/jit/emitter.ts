@@ -44,7 +44,7 @@ import { isFlagless, isLight } from "./light.ts";
 import { endOf, isCall, successorsOf } from "./unit.ts";
 import type { ByteBuffer } from "./wasm/byte-buffer.ts";
 import type { Label, Local } from "./wasm/function-builder.ts";
-import { TYPE_I32, TYPE_I64 } from "./wasm/opcodes.ts";
+import { TYPE_EMPTY, TYPE_I32, TYPE_I64 } from "./wasm/opcodes.ts";
 
 /** Function indexes in the unit's module. */
 export interface RuntimeFunctions {
@@ -77,6 +77,18 @@ export interface UnitBlock {
   readonly delta: number;
 }
 
+/** What the code from a byte on was written for. */
+export interface Origin {
+  /** Its place in the function's code, in front of which the prologue will be put. */
+  readonly at: number;
+  /**
+   * block: the beginning of a guest block, at `record` its header. instruction, end: `record` is its. done: behind
+   * the guest block's last. stub: what the block has left to the interpreter. exit: the unit's ways out.
+   */
+  readonly part: "block" | "instruction" | "end" | "done" | "stub" | "exit";
+  readonly record: number;
+}
+
 export class UnitEmitter extends FlagEmitter {
   readonly blocks: readonly UnitBlock[];
   readonly runtime: RuntimeFunctions;
@@ -84,6 +96,8 @@ export class UnitEmitter extends FlagEmitter {
   readonly codeKey: number;
   /** Where the unit will be in the table. */
   readonly slot: number;
+  /** In order of place. */
+  readonly origins: Origin[] = [];
 
   // Locals that live as long as the function.
   readonly pc: Local;
@@ -125,16 +139,16 @@ export class UnitEmitter extends FlagEmitter {
     this.codeKey = codeKey;
     this.slot = slot;
     const { fn } = this;
-    this.pc = fn.parameter(0);
-    this.tlb = fn.local(TYPE_I32);
-    this.address = fn.local(TYPE_I64);
-    this.entry = fn.local(TYPE_I32);
-    this.#remaining = fn.local(TYPE_I32);
-    this.#status = fn.local(TYPE_I32);
-    this.#rip = fn.local(TYPE_I64);
-    this.#record = fn.local(TYPE_I32);
-    this.#blockOut = fn.local(TYPE_I32);
-    this.#next = fn.local(TYPE_I32);
+    this.pc = fn.parameter(0, "pc");
+    this.tlb = fn.lasting(TYPE_I32, "tlb");
+    this.address = fn.lasting(TYPE_I64, "address");
+    this.entry = fn.lasting(TYPE_I32, "entry");
+    this.#remaining = fn.lasting(TYPE_I32, "remaining");
+    this.#status = fn.lasting(TYPE_I32, "status");
+    this.#rip = fn.lasting(TYPE_I64, "rip");
+    this.#record = fn.lasting(TYPE_I32, "record");
+    this.#blockOut = fn.lasting(TYPE_I32, "block");
+    this.#next = fn.lasting(TYPE_I32, "next");
   }
 
   // Ways out.
@@ -364,19 +378,31 @@ export class UnitEmitter extends FlagEmitter {
 
   // The function.
 
+  /** To be called where the code of the instruction at `p`, or of the block's END, begins. */
+  begin(p: number): void {
+    this.#origin(p < endOf(this.code, this.block) ? "instruction" : "end", p);
+  }
+
+  #origin(part: Origin["part"], record: number): void {
+    this.origins.push({ at: this.fn.length, part, record });
+  }
+
   /** Writes all of it: `lowerBlock` is called for each guest block in turn. */
   build(lowerBlock: (emitter: UnitEmitter) => void): ByteBuffer {
     const { fn } = this;
-    this.#dispatch = fn.loop();
-    this.#exit = fn.block();
+    this.#dispatch = fn.loop(TYPE_EMPTY, "dispatch");
+    this.#exit = fn.block(TYPE_EMPTY, "exit");
     const starts = this.blocks.map(() => undefined as Label | undefined);
-    for (let i = this.blocks.length - 1; i >= 0; i--) starts[i] = fn.block();
+    for (let i = this.blocks.length - 1; i >= 0; i--) {
+      starts[i] = fn.block(TYPE_EMPTY, `block${i}`);
+    }
     this.#starts = starts as Label[];
     fn.get(this.pc).brTable(this.#starts);
     this.blocks.forEach(({ at }, index) => {
       fn.end();
       this.#guestBlock(index, at, lowerBlock);
     });
+    this.#origin("exit", 0);
     fn.op("unreachable");
     fn.end();
     if (this.runtime.chain !== undefined) this.#findNext();
@@ -392,16 +418,19 @@ export class UnitEmitter extends FlagEmitter {
     this.offsetInPage = this.code[at + BLOCK_OFFSET]! & 0xfff;
     this.knownKind = -1;
     this.isVectorChecked = false;
-    this.#bail = fn.block();
-    this.#self = fn.loop();
+    this.#origin("block", at);
+    this.#bail = fn.block(TYPE_EMPTY, `bail${index}`);
+    this.#self = fn.loop(TYPE_EMPTY, `again${index}`);
     this.#takeBudget(this.code[at + BLOCK_COUNT]!);
     this.expectedKind = this.#expectedKind(at);
     lowerBlock(this);
     this.#leftKinds[index] = this.knownKind;
+    this.#origin("done", at);
     fn.end();
     fn.op("unreachable");
     fn.end();
-    // Bail stub: the record is set, the rest is the same for the whole block.
+    this.#origin("stub", at);
+    // The record is set, the rest is the same for the whole block.
     fn.i32(EXIT_BAIL).set(this.#status);
     fn.i32(at + this.blocks[index]!.delta).set(this.#blockOut);
     this.pushBlockStart();

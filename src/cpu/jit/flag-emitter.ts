@@ -8,11 +8,11 @@ import type { Local } from "./wasm/function-builder.ts";
 import { TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
 
 export class FlagEmitter extends RegisterEmitter {
-  readonly ccKind: Local = this.fn.local(TYPE_I32);
-  readonly ccResult: Local = this.fn.local(TYPE_I64);
-  readonly ccSource: Local = this.fn.local(TYPE_I64);
+  readonly ccKind: Local = this.fn.lasting(TYPE_I32, "cc_kind");
+  readonly ccResult: Local = this.fn.lasting(TYPE_I64, "cc_result");
+  readonly ccSource: Local = this.fn.lasting(TYPE_I64, "cc_source");
   /** RFLAGS; its arithmetic bits as far as the kind says so. */
-  readonly flags: Local = this.fn.local(TYPE_I32);
+  readonly flags: Local = this.fn.lasting(TYPE_I32, "flags");
   protected usesFlags = false;
   /** Kind of the flags as far as this block has set them (see lazy-flags.ts); -1 if they are from before it. */
   knownKind = -1;

@@ -71,6 +71,7 @@ export function lowerBlock(e: UnitEmitter): void {
 
 /** True if nothing behind it is reached. */
 function lowerInstruction(e: UnitEmitter, p: number): boolean {
+  e.begin(p);
   const kind = e.code[p + OP]!;
   if (kind === OP_UNDEFINED || kind === OP_TOO_LONG) {
     e.bail(p);
@@ -148,6 +149,7 @@ function isShift(e: UnitEmitter, p: number, op: Operation): boolean {
 }
 
 function lowerEnd(e: UnitEmitter, end: number): void {
+  e.begin(end);
   e.settleLateFlags();
   switch (e.code[end + OP]!) {
     case OP_NEXT:

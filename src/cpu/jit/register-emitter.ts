@@ -5,6 +5,7 @@
 import { VCPU_STATE_OFFSET } from "../../mmu/machine-layout.ts";
 import { IMM, INFO, INFO_C_SHIFT, INFO_WIDTH, NEXT, SLOTS } from "../decode/record.ts";
 import { GPR, GPR_BYTE, RIP, ZERO } from "../state-layout.ts";
+import { GPR_NAMES } from "./state-names.ts";
 import { FunctionBuilder, type Local } from "./wasm/function-builder.ts";
 import { type MemoryOp, TYPE_I64 } from "./wasm/opcodes.ts";
 
@@ -28,7 +29,7 @@ export class RegisterEmitter {
   constructor(code: Int32Array, is64: boolean) {
     this.code = code;
     this.is64 = is64;
-    this.page = this.fn.local(TYPE_I64);
+    this.page = this.fn.lasting(TYPE_I64, "page");
   }
 
   // Records.
@@ -74,7 +75,7 @@ export class RegisterEmitter {
   protected gpr(register: number): Local {
     const known = this.gprs[register];
     if (known !== undefined) return known;
-    const local = this.fn.lasting(TYPE_I64);
+    const local = this.fn.lasting(TYPE_I64, GPR_NAMES[register]!);
     this.gprs[register] = local;
     return local;
   }

@@ -28,11 +28,18 @@ export type RuntimeImport =
 /** Imported beside them, to go on to another unit: (entry, place in the table) → EXIT_. */
 export const IMPORT_CHAIN = "chain";
 
+/** Hears of each unit's function when it is written, and what there is to know of it. */
+export type UnitListener = (emitter: UnitEmitter) => void;
+
 /**
  * The module's bytes; unit `n` is exported as `u<n>`. Unless they are linked, units do not lead to each other, and
  * whoever calls one has it back behind its last block.
  */
-export function translate(units: readonly UnitSource[], isLinked: boolean): Uint8Array {
+export function translate(
+  units: readonly UnitSource[],
+  isLinked: boolean,
+  listener?: UnitListener,
+): Uint8Array {
   const module = new ModuleBuilder();
   const unitType = module.type([TYPE_I32], [TYPE_I32]);
   const runtime: RuntimeFunctions = {
@@ -57,6 +64,7 @@ export function translate(units: readonly UnitSource[], isLinked: boolean): Uint
     const key = code[blocks[0]!.at + BLOCK_KEY]!;
     const emitter = new UnitEmitter(code, blocks, runtime, key, slot);
     module.add(unitType, emitter.build(lowerBlock), `u${index}`);
+    listener?.(emitter);
   });
   return module.finish();
 }

@@ -28,6 +28,7 @@ import {
   type Plain,
   SIMD_MEMORY,
   SIMD_PLAIN,
+  SIMD_SHUFFLE,
   type SimdMemoryOp,
   type SimdPlain,
   TYPE_EMPTY,
@@ -42,26 +43,42 @@ export interface Label {
 /** A local variable of one function. */
 export type Local = number & { readonly __local: unique symbol };
 
+/** What a function's locals and labels are called, for who reads it. Labels are counted as they are opened. */
+export interface FunctionNames {
+  readonly locals: ReadonlyMap<number, string>;
+  readonly labels: ReadonlyMap<number, string>;
+}
+
 export class FunctionBuilder {
   #code = new ByteBuffer(4096);
   readonly #labels: Label[] = [];
   readonly #parameters: number;
   readonly #locals: ValueType[] = [];
   readonly #free = new Map<ValueType, Local[]>();
+  readonly #localNames = new Map<number, string>();
+  readonly #labelNames = new Map<number, string>();
+  #opened = 0;
 
   constructor(parameters: number) {
     this.#parameters = parameters;
   }
 
+  get names(): FunctionNames {
+    return { locals: this.#localNames, labels: this.#labelNames };
+  }
+
   /** A parameter by its position. */
-  parameter(index: number): Local {
+  parameter(index: number, name?: string): Local {
+    if (name !== undefined) this.#localNames.set(index, name);
     return index as Local;
   }
 
   /** A local that was never anything else, for values that are put there at the function's beginning. */
-  lasting(type: ValueType): Local {
+  lasting(type: ValueType, name?: string): Local {
     this.#locals.push(type);
-    return (this.#parameters + this.#locals.length - 1) as Local;
+    const local = this.#parameters + this.#locals.length - 1;
+    if (name !== undefined) this.#localNames.set(local, name);
+    return local as Local;
   }
 
   /** A local for use from here on. */
@@ -151,16 +168,18 @@ export class FunctionBuilder {
   /** i8x16.shuffle: sixteen lane numbers, 0-15 of the first operand, 16-31 of the second. */
   shuffle(lanes: readonly number[]): this {
     this.#code.byte(OP_SIMD);
-    this.#code.u32(0x0d);
+    this.#code.u32(SIMD_SHUFFLE);
     this.#code.bytes(lanes);
     return this;
   }
 
-  block(type: number = TYPE_EMPTY): Label {
+  block(type: number = TYPE_EMPTY, name?: string): Label {
+    if (name !== undefined) this.#labelNames.set(this.#opened, name);
     return this.#open(OP_BLOCK, "block", type);
   }
 
-  loop(type: number = TYPE_EMPTY): Label {
+  loop(type: number = TYPE_EMPTY, name?: string): Label {
+    if (name !== undefined) this.#labelNames.set(this.#opened, name);
     return this.#open(OP_LOOP, "loop", type);
   }
 
@@ -171,6 +190,7 @@ export class FunctionBuilder {
 
   #open(opcode: number, kind: Label["kind"], type: number): Label {
     const label: Label = { kind };
+    this.#opened++;
     this.#code.byte(opcode);
     this.#code.byte(type);
     this.#labels.push(label);
@@ -237,7 +257,7 @@ export class FunctionBuilder {
 
   /**
    * What `write` emits, apart from the function's code: to be put in front of it by {@link finish}, when the
-   * rest is written and it is known what has to be set up.
+   * rest is written and it is known what has to be set up. It opens no labels.
    */
   prologue(write: () => void): ByteBuffer {
     const code = this.#code;

@@ -4,14 +4,14 @@
 import { ByteBuffer } from "./byte-buffer.ts";
 import { TYPE_FUNCREF, type ValueType } from "./opcodes.ts";
 
-const SECTION_TYPE = 1;
-const SECTION_IMPORT = 2;
-const SECTION_FUNCTION = 3;
+export const SECTION_TYPE = 1;
+export const SECTION_IMPORT = 2;
+export const SECTION_FUNCTION = 3;
 const SECTION_TABLE = 4;
-const SECTION_EXPORT = 7;
-const SECTION_CODE = 10;
+export const SECTION_EXPORT = 7;
+export const SECTION_CODE = 10;
 
-const KIND_FUNCTION = 0;
+export const KIND_FUNCTION = 0;
 const KIND_TABLE = 1;
 const KIND_MEMORY = 2;
 

@@ -183,6 +183,9 @@ export const OP_F64_CONST = 0x44;
 /** Prefix of the vector instructions. */
 export const OP_SIMD = 0xfd;
 
+/** i8x16.shuffle, behind OP_SIMD; sixteen lane numbers follow. */
+export const SIMD_SHUFFLE = 0x0d;
+
 /** Vector loads and stores, behind OP_SIMD. */
 export const SIMD_MEMORY = {
   "v128.load": [0x00, 4],

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// What guest blocks become, word for word, so that a change to the translator shows what it changes. If that is what
+// was meant, `npm run golden` writes __snapshots__/golden.test.ts.snap anew: its difference belongs into the review.
+//
+// Shown is what lies between a guest block's budget check and its bail stub, which are the same for all.
+import { describe, expect, it } from "vitest";
+import { assemble } from "../../../test/support/assembly/assemble.ts";
+import { CODE, TestMachine } from "../../../test/support/test-machine.ts";
+import { RAM_OFFSET } from "../../mmu/machine-layout.ts";
+import { BlockBuilder } from "../interp/block-builder.ts";
+import { BLOCK_BYTES } from "../interp/code-cache.ts";
+import type { UnitEmitter } from "./emitter.ts";
+import { placeName } from "./state-names.ts";
+import { translate } from "./translator.ts";
+import { GuestText } from "./unit-listing.ts";
+import { printFunction } from "./wasm/print-function.ts";
+import { layOut } from "./wasm/print-module.ts";
+import { readModule } from "./wasm/read-module.ts";
+
+/** Guest code by what is to be seen in it; up to where it ends its block. */
+const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "integer instructions": {
+    "add, its flags unread": "add rax, rbx; add rcx, rdx; hlt",
+    "add, its flags left behind": "add eax, 5; jmp $+2",
+    "add to a byte register": "add ah, bl; jmp $+2",
+    "adc behind add": "add rax, rbx; adc rcx, rdx; jmp $+2",
+    "sbb of a register and itself": "sbb eax, eax; jmp $+2",
+    "xor of a register and itself": "xor eax, eax; jmp $+2",
+    "inc keeps the carry": "add eax, ebx; inc ecx; jc $+8",
+    neg: "neg rax; jmp $+2",
+    "lea in 64 bits": "lea rax, [rbx+rcx*4+8]; jmp $+2",
+    "lea in 32 bits": "lea eax, [rbx-1]; jmp $+2",
+    "mov of 16 bits": "mov ax, bx; jmp $+2",
+    "movzx and movsx":
+      "db 0x0f, 0xb6, 0xc3; db 0x48, 0x0f, 0xbe, 0xcb; db 0x48, 0x63, 0xd3; jmp $+2",
+    "shl by a constant": "shl rax, 3; jmp $+2",
+    "sar by CL": "sar ebx, cl; jmp $+2",
+    "ror by a constant": "ror ecx, 7; jmp $+2",
+    "imul of two registers": "db 0x48, 0x0f, 0xaf, 0xc3; jmp $+2",
+    "mul of 64 bits": "mul rbx; jmp $+2",
+    "div of 32 bits": "div ebx; jmp $+2",
+    "cdq, bswap": "db 0x99, 0x48, 0x0f, 0xcb; jmp $+2",
+    "bsf, popcnt": "db 0x48, 0x0f, 0xbc, 0xc3; db 0xf3, 0x48, 0x0f, 0xb8, 0xcb; jmp $+2",
+    "bt of a register": "db 0x48, 0x0f, 0xa3, 0xc8; jc $+8",
+  },
+  conditions: {
+    "cmp and jcc": "cmp rax, rbx; jb $+8",
+    "test and jcc": "test eax, eax; jz $+8",
+    "jcc back to its block": "start: dec ecx; jnz start",
+    "jcc on flags from before": "jg $+8",
+    "cmp and setcc": "cmp eax, 3; db 0x0f, 0x9f, 0xc1; jmp $+2",
+    "cmp and cmov": "cmp rax, rbx; db 0x48, 0x0f, 0x4c, 0xc3; jmp $+2",
+  },
+  memory: {
+    "load of 64 bits": "mov rax, [rbx]; jmp $+2",
+    "load of a byte": "mov al, [rbx+rcx]; jmp $+2",
+    "store of 32 bits": "mov [rdi+8], eax; jmp $+2",
+    "store of a constant": "mov byte [rdi], 7; jmp $+2",
+    "load by way of GS": "mov rax, [gs:0x10]; jmp $+2",
+    "addition to memory": "add dword [rbx], ecx; jmp $+2",
+    "cmp with memory": "cmp byte [rsi], 0; jz $+8",
+    "lock xadd": "lock xadd [rbx], rax; jmp $+2",
+    "push and pop": "push rbp; pop rbx; jmp $+2",
+    leave: "db 0xc9; jmp $+2",
+  },
+  control: {
+    call: "call $+0x20",
+    "call by way of a register": "call rax",
+    ret: "ret",
+    "jmp by way of memory": "jmp qword [rax*8+0x1000]",
+    "what is undefined": "db 0x0f, 0x0b",
+  },
+  "vectors and floats": {
+    "movups there and back": "movups xmm1, [rsi]; movups [rdi], xmm1; jmp $+2",
+    "paddd of memory": "db 0x66, 0x0f, 0xfe, 0x03; jmp $+2",
+    "pxor of a register and itself": "db 0x66, 0x0f, 0xef, 0xc0; jmp $+2",
+    pshufd: "db 0x66, 0x0f, 0x70, 0xc1, 0x1b; jmp $+2",
+    "pcmpeqb and pmovmskb": "db 0x66, 0x0f, 0x74, 0xc1; db 0x66, 0x0f, 0xd7, 0xc0; jmp $+2",
+    "addsd, with its executor for what is rare": "db 0xf2, 0x0f, 0x58, 0xc1; jmp $+2",
+    "mulss of memory": "db 0xf3, 0x0f, 0x59, 0x00; jmp $+2",
+    addps: "db 0x0f, 0x58, 0xc1; jmp $+2",
+    "ucomisd and ja": "db 0x66, 0x0f, 0x2e, 0xc1; ja $+8",
+    "cvtsi2sd, cvttsd2si":
+      "db 0xf2, 0x48, 0x0f, 0x2a, 0xc0; db 0xf2, 0x48, 0x0f, 0x2c, 0xc8; jmp $+2",
+    "x87 by executors that see no registers":
+      "db 0xdd, 0x00; db 0xde, 0xc1; db 0xdd, 0x1b; jmp $+2",
+  },
+  "the system": {
+    rdtsc: "rdtsc; jmp $+2",
+    cli: "cli; jmp $+2",
+    sti: "sti",
+    pushf: "pushf; jmp $+2",
+    "rep movsb by its executor": "rep movsb",
+    "cpuid by its executor": "cpuid",
+    out: "out 0x80, al",
+  },
+};
+
+const HLT = 0xf4;
+
+const machine = new TestMachine();
+machine.enterLongMode();
+const { cpu } = machine.vcpu;
+
+/** The block at the source's beginning, in a unit with the one behind it. */
+function translated(source: string): string {
+  cpu.cache.flush();
+  machine.memory.bytes.fill(HLT, RAM_OFFSET + CODE, RAM_OFFSET + CODE + 64);
+  for (const { at, bytes } of assemble(source, { origin: CODE }).pieces) {
+    machine.memory.bytes.set(bytes, RAM_OFFSET + at);
+  }
+  const builder = new BlockBuilder(cpu);
+  const at = builder.blockAt(RAM_OFFSET + CODE);
+  const next = builder.blockAt(RAM_OFFSET + CODE + cpu.code[at + BLOCK_BYTES]!);
+  const blocks = [at, next].map((block) => ({ at: block, delta: 0 }));
+  let emitter!: UnitEmitter;
+  const unit = { code: cpu.code, blocks, slot: 1 };
+  const { imports, functions } = readModule(
+    translate([unit], true, (each) => {
+      emitter = each;
+    }),
+  );
+  const { body } = functions[0]!;
+  const start = body.length - 1 - emitter.fn.length;
+  const placeOf = (part: string) => start + emitter.origins.find((o) => o.part === part)!.at;
+  const first = placeOf("instruction");
+  const done = placeOf("done");
+  const lines = printFunction(body, {
+    names: emitter.fn.names,
+    functionName: (index) => imports[index]!.name,
+    placeName,
+  }).filter((line) => line.at >= first && line.at < done);
+  const remarks = new GuestText(cpu, BigInt(CODE), () => undefined)
+    .remarks(emitter, body.length)
+    .filter((remark) => remark.at >= first && remark.at < done);
+  return layOut(lines, remarks, -lines[0]!.depth).join("\n");
+}
+
+describe.each(Object.entries(BLOCKS))("translated %s", (_, blocks) => {
+  it.each(Object.entries(blocks))("%s", (_title, source) => {
+    expect(translated(source)).toMatchSnapshot();
+  });
+});
