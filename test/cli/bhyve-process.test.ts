@@ -123,6 +123,25 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     expect((await room.run("tshyve", ["backtrace", "-s", map, "vm"])).stdout).toBe(stdout);
   });
 
+  it("shows what its guest's code becomes while that runs, and afterwards", async () => {
+    const bhyve = await started(SPINNING_GUEST);
+    const map = room.file("System.map", "0000000000100000 T start\n");
+    const file = room.path("unit.wasm");
+    const args = ["jit", "--vm=vm", "--address=0x100000", `--symbols=${map}`, `--wasm=${file}`];
+    const { stdout } = await room.run("tshyve", args);
+    expect(stdout).toMatch(/^0x100000: \d+ blocks?, \d+ instructions, \d+ bytes of WebAssembly\n/);
+    expect(stdout).toContain("\n0x100000 <start>:\n");
+    expect(stdout).toContain("func $u0 (param i32) (result i32)\n");
+    expect(WebAssembly.validate(readFileSync(file))).toBe(true);
+    expect(await room.run("tshyve", ["jit", "--vm=vm", "--wasm=/no/such/file"])).toMatchObject({
+      status: 1,
+      stderr: "jit: cannot write /no/such/file: its directory does not exist\n",
+    });
+    bhyve.process.kill("SIGINT");
+    await bhyve.ended;
+    expect((await room.run("tshyve", args)).stdout).toBe(stdout);
+  });
+
   it("is reached by a name as long as names may be", async () => {
     const vm = "n".repeat(229);
     await room.run("bhyvectl", [`--vm=${vm}`, "--create"]);

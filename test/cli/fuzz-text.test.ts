@@ -59,6 +59,7 @@ const requests = [
   '{"kind":"set-descriptor","register":"cs","base":"0x0","limit":4294967295,"access":155}',
   '{"kind":"set-capability","capability":"hlt_exit","isSet":true}',
   '{"kind":"backtrace","symbols":"/boot/System.map"}',
+  '{"kind":"unit","address":"0xffffffff80000000"}',
 ];
 const capsule = JSON.stringify({
   format: 1,
