@@ -24,7 +24,7 @@ import {
   FLAGS,
   REMAINING,
 } from "./state-layout.ts";
-import { handleEvents, needsSingleStep } from "./system/events.ts";
+import { handleEvents, isDisturbed, needsSingleStep } from "./system/events.ts";
 import { handleFault, raiseDebug } from "./system/exceptions.ts";
 import { changedEverything } from "./system/mode.ts";
 import { resetCpu } from "./system/reset.ts";
@@ -85,7 +85,9 @@ export class Vcpu {
     this.#interpreter = new Interpreter(cpu, this.#builder);
     this.translation = translationFor(options, cpu, this.#interpreter);
     if (this.translation !== undefined) this.#interpreter.use(this.translation);
-    cpu.mem.onMmio = () => cpu.breakAfterCurrent();
+    cpu.mem.onMmio = () => {
+      if (isDisturbed(cpu)) cpu.breakAfterCurrent();
+    };
     cpu.mem.onCodeWrite = (offset, length) => void cpu.cache.written(offset, length);
     memory.codeWriteListener = (gpa, length) => {
       const offset = memory.offsetOf(gpa, length);

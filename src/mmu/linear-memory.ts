@@ -62,7 +62,7 @@ export class LinearMemory {
   isLongAddressing = false;
   /** Counts accesses that left RAM: each is a VM exit for instruction emulation, in bhyve's terms. */
   mmioAccesses = 0;
-  /** Called before an access leaves RAM: the vCPU must look at interrupts after this instruction. */
+  /** Called behind an access that left RAM: a device may want the vCPU to look around. */
   onMmio: () => void = () => {};
   /** A store reached a page with decoded code; `offset` is its place in the machine's memory. */
   onCodeWrite: (offset: number, length: number) => void = () => {};
@@ -462,8 +462,9 @@ export class LinearMemory {
     if (offset === NOT_RAM) {
       const gpa = this.#gpa;
       this.mmioAccesses++;
+      const value = this.#physical.read(gpa, size);
       this.onMmio();
-      return this.#physical.read(gpa, size);
+      return value;
     }
     if (size === 4) return this.view.getUint32(offset, true);
     return size === 2 ? this.view.getUint16(offset, true) : this.view.getUint8(offset);
@@ -523,12 +524,12 @@ export class LinearMemory {
     if (offset === NOT_RAM) {
       const gpa = this.#gpa;
       this.mmioAccesses++;
-      this.onMmio();
       this.#physical.write(
         gpa,
         size,
         size === 4 ? value >>> 0 : value & (size === 2 ? 0xffff : 0xff),
       );
+      this.onMmio();
       return;
     }
     if (size === 4) this.view.setInt32(offset, value, true);

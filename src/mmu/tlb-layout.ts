@@ -8,7 +8,7 @@
 //                                          its frame already touched and without decoded code
 //                     +16 i64  fetch tag
 //                     +24 i32  addend      offset in the machine's memory = low half of the address + addend
-//                     +28 i32  flags       TLB_GLOBAL, TLB_LARGE
+//                     +28 i32  flags       TLB_GLOBAL, TLB_LARGE, TLB_LISTED
 //
 // A tag is compared with the page of the access's last byte, so an access that crosses a page misses, as
 // does one to a non-canonical address: both are the slow path's business.
@@ -30,6 +30,8 @@ export const TLB_INVALID = 1;
 export const TLB_GLOBAL = 1;
 /** Entry flag: a 4 KiB piece of a larger page, so INVLPG of one piece must find the others. */
 export const TLB_LARGE = 2;
+/** Entry flag: it is on its set's list of entries that were filled. */
+export const TLB_LISTED = 4;
 
 export const TLB_TABLE_WORDS = TLB_ENTRIES * TLB_STRIDE;
 
@@ -38,6 +40,7 @@ export const TABLE_SUPERVISOR = 0; // CPL 0-2, may touch user pages
 export const TABLE_SUPERVISOR_SMAP = 1; // CPL 0-2, user pages fault (CR4.SMAP, AC clear)
 export const TABLE_USER = 2;
 export const TLB_SET_WORDS = 3 * TLB_TABLE_WORDS;
+export const TLB_SET_ENTRIES = 3 * TLB_ENTRIES;
 
 /** Address spaces whose translations are kept side by side. */
 export const TLB_SETS = 8;

@@ -14,7 +14,9 @@ import {
   TLB_GLOBAL,
   TLB_INVALID,
   TLB_LARGE,
+  TLB_LISTED,
   TLB_READ,
+  TLB_SET_ENTRIES,
   TLB_SET_WORDS,
   TLB_SETS,
   TLB_STRIDE,
@@ -50,6 +52,9 @@ interface TlbSet {
   /** 2 MiB page numbers between which pieces of large pages may be; empty if first > last. */
   firstLarge: number;
   lastLarge: number;
+  /** Word indexes of the entries that may hold something: flushing looks at these alone. */
+  readonly filled: Int32Array;
+  filledCount: number;
 }
 
 /** The 2 MiB page of a linear address as a signed number. */
@@ -85,6 +90,8 @@ export class Tlb {
       context: this.#nextContext(),
       firstLarge: Number.POSITIVE_INFINITY,
       lastLarge: Number.NEGATIVE_INFINITY,
+      filled: new Int32Array(TLB_SET_ENTRIES),
+      filledCount: 0,
     }));
     this.#sets[0]!.pcid = 0;
     this.flushAll();
@@ -122,9 +129,10 @@ export class Tlb {
     words[entry + access] = page;
     words[entry + access + 1] = hi;
     words[entry + TLB_ADDEND] = addend;
-    words[entry + TLB_FLAGS] = flags;
+    const set = this.#sets[this.#current]!;
+    if ((words[entry + TLB_FLAGS]! & TLB_LISTED) === 0) set.filled[set.filledCount++] = entry;
+    words[entry + TLB_FLAGS] = flags | TLB_LISTED;
     if ((flags & TLB_LARGE) !== 0) {
-      const set = this.#sets[this.#current]!;
       const large = largePageOf(lo, hi);
       set.firstLarge = Math.min(set.firstLarge, large);
       set.lastLarge = Math.max(set.lastLarge, large);
@@ -134,7 +142,10 @@ export class Tlb {
   /** Forgets everything: global pages, every address space. */
   flushAll(): void {
     this.words.fill(TLB_INVALID);
-    for (const set of this.#sets) this.#forgotten(set);
+    for (const set of this.#sets) {
+      set.filledCount = 0;
+      this.#forgotten(set);
+    }
     this.#selectTable();
   }
 
@@ -189,10 +200,10 @@ export class Tlb {
   protectFrame(offset: number): void {
     const words = this.words;
     const place = offset | 0;
-    for (let index = 0; index < TLB_SETS; index++) {
-      if (this.#sets[index]!.pcid === NO_PCID) continue;
-      const end = (index + 1) * TLB_SET_WORDS;
-      for (let entry = index * TLB_SET_WORDS; entry < end; entry += TLB_STRIDE) {
+    for (const { pcid, filled, filledCount } of this.#sets) {
+      if (pcid === NO_PCID) continue;
+      for (let i = 0; i < filledCount; i++) {
+        const entry = filled[i]!;
         const page = words[entry + TLB_WRITE]!;
         if (page !== TLB_INVALID && ((words[entry + TLB_ADDEND]! + page) | 0) === place) {
           words[entry + TLB_WRITE] = TLB_INVALID;
@@ -238,25 +249,31 @@ export class Tlb {
 
   #flushSet(index: number, alsoGlobal: boolean): void {
     const words = this.words;
-    const end = (index + 1) * TLB_SET_WORDS;
-    for (let entry = index * TLB_SET_WORDS; entry < end; entry += TLB_STRIDE) {
-      if (!alsoGlobal && (words[entry + TLB_FLAGS]! & TLB_GLOBAL) !== 0) continue;
+    const set = this.#sets[index]!;
+    const { filled, filledCount, firstLarge, lastLarge } = set;
+    set.filledCount = 0;
+    for (let i = 0; i < filledCount; i++) {
+      const entry = filled[i]!;
+      if (!alsoGlobal && (words[entry + TLB_FLAGS]! & TLB_GLOBAL) !== 0) {
+        filled[set.filledCount++] = entry;
+        continue;
+      }
       this.#clear(entry);
+      words[entry + TLB_FLAGS] = 0;
     }
+    this.#forgotten(set);
     // Pieces of large global pages may be left, so the range of large pages stays.
-    const { firstLarge, lastLarge } = this.#sets[index]!;
-    this.#forgotten(this.#sets[index]!);
-    if (!alsoGlobal) Object.assign(this.#sets[index]!, { firstLarge, lastLarge });
+    if (!alsoGlobal) Object.assign(set, { firstLarge, lastLarge });
   }
 
   #flushLarge(index: number): void {
     const words = this.words;
-    const end = (index + 1) * TLB_SET_WORDS;
-    for (let entry = index * TLB_SET_WORDS; entry < end; entry += TLB_STRIDE) {
-      if ((words[entry + TLB_FLAGS]! & TLB_LARGE) === 0) continue;
-      this.#clear(entry);
+    const set = this.#sets[index]!;
+    for (let i = 0; i < set.filledCount; i++) {
+      const entry = set.filled[i]!;
+      if ((words[entry + TLB_FLAGS]! & TLB_LARGE) !== 0) this.#clear(entry);
     }
-    this.#forgotten(this.#sets[index]!);
+    this.#forgotten(set);
     if (index === this.#current) this.#selectTable();
   }
 

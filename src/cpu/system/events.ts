@@ -8,6 +8,7 @@ import {
   ACTIVITY_NMI_BLOCKED,
   ACTIVITY_NMI_PENDING,
   ACTIVITY_SHUTDOWN,
+  ACTIVITY_WAIT_SIPI,
   DR7,
   FLAGS,
 } from "../state-layout.ts";
@@ -16,11 +17,22 @@ import { deliverInterrupt, raiseDebug } from "./exceptions.ts";
 import { isShadowed } from "./shadow.ts";
 import { hasCodeBreakpoint } from "./watch.ts";
 
+/** Nothing is executed in these states. */
+const STANDSTILL = ACTIVITY_HALTED | ACTIVITY_SHUTDOWN | ACTIVITY_WAIT_SIPI;
+
 /** Something may be due at an instruction boundary: what a shadow would hold off. */
 function hasEvent(cpu: Cpu): boolean {
   return (
     cpu.isInterruptRequested || cpu.pendingDebug !== 0 || cpu.hasActivity(ACTIVITY_NMI_PENDING)
   );
+}
+
+/**
+ * A device has asked for something since the run loop last looked, or may have: whether it can be had now, with the
+ * flags as they are, is not looked at.
+ */
+export function isDisturbed(cpu: Cpu): boolean {
+  return cpu.exit !== undefined || hasEvent(cpu) || cpu.hasActivity(STANDSTILL);
 }
 
 /** The run loop has something to do before the next instruction. Asks the interrupt source once at the most. */

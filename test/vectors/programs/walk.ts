@@ -2,7 +2,7 @@
 // A program's execution, one instruction at a time on the interpreter, watched for what would make its outcome
 // depend on the processor: reads of undefined flags, operands on which processors differ. Generators use it
 // to see where a program would lead, and shrinking to see that what is left is still fair.
-import { FLAGS_ARITHMETIC } from "../../../src/cpu/flags.ts";
+import { FLAG_TF, FLAGS_ARITHMETIC } from "../../../src/cpu/flags.ts";
 import { CONDITION_CODES } from "../../../src/cpu/fpu/status.ts";
 import type { Operation } from "../../../src/cpu/isa/operations.ts";
 import {
@@ -130,13 +130,16 @@ export class Walk {
     const outcome = this.#machine.step(code);
     this.executed++;
     this.#registers = outcome.registers;
-    this.exception = outcome.exception;
+    // A single-step trap would come in the next step.
+    const isTrapped = (before.flags & FLAG_TF) !== 0;
+    this.exception =
+      outcome.exception ??
+      (isTrapped ? { vector: DEBUG, code: undefined, cr2: undefined } : undefined);
     if (this.#isPortable) {
       const reason = outcomeObstacle(scenario, answerOf(outcome)) ?? stateObstacle(this.#registers);
       if (reason !== undefined) return reason;
     }
-    // Behind a single-step trap the instruction is done.
-    if ((outcome.exception?.vector ?? DEBUG) === DEBUG) this.#settle(choice, before, code);
+    if (outcome.exception === undefined) this.#settle(choice, before, code);
     return undefined;
   }
 

@@ -98,6 +98,33 @@ function arithmetic(shape: Shape, name: "add" | "sub" | "mul" | "div"): Lowering
   };
 }
 
+/** The root of a normal number that is not negative is normal, that of a zero the same zero. */
+function sqrt(shape: Shape): Lowering {
+  return (e, p) => {
+    if (isVex(e, p)) return false;
+    beginVector(e, p);
+    const { fn } = e;
+    const b = e.temp(TYPE_V128);
+    pushVector(e, p, e.slotB(p), true);
+    fn.set(b);
+    pushIsUsual(e);
+    pushNormal(e, shape, b);
+    // Elements that are not negative: their own sign bit, all over.
+    fn.get(b);
+    splat(e, shape, -1);
+    fn.simd(`${shape.integer}.gt_s`).simd("v128.and");
+    pushZero(e, shape, b);
+    fn.simd("v128.or").simd(`${shape.integer}.bitmask`).i32(shape.all).op("i32.eq").op("i32.and");
+    fastOr(e, p, () => {
+      fn.i32(0)
+        .get(b)
+        .simd(`${shape.float}.sqrt` as SimdPlain);
+      fn.simdMemory("v128.store", vectorOffset(e.slotA(p)));
+    });
+    return true;
+  };
+}
+
 /** Pushes a mask of the elements that may be zero: sums always, products and quotients of a zero. */
 function pushAllowedZero(
   e: UnitEmitter,
@@ -124,4 +151,6 @@ export const PACKED_FLOAT_LOWERINGS: Readonly<Partial<Record<Operation, Lowering
   mulpd: arithmetic(DOUBLE, "mul"),
   divps: arithmetic(SINGLE, "div"),
   divpd: arithmetic(DOUBLE, "div"),
+  sqrtps: sqrt(SINGLE),
+  sqrtpd: sqrt(DOUBLE),
 };
