@@ -79,11 +79,12 @@ export class BlockBuilder {
   }
 
   /**
-   * The block at a place in the machine's memory, for who looks at code without running it, in a flat mode; 0 if its
-   * first instruction goes on in the next page.
+   * The block at a place in the machine's memory, for who looks at code without running it, in a flat mode; 0 where
+   * none is kept: its first instruction goes on in the next page, or a debugger may want to stop there.
    */
   blockAt(offset: number): number {
-    const { cache, codeKey, memory } = this.#cpu;
+    const { breakpoints, cache, codeKey, memory } = this.#cpu;
+    if (breakpoints.splits(offset)) return 0;
     const found = cache.find(offset, codeKey);
     if (found !== 0) return found;
     const end = offset - (offset % 4096) + 4096;

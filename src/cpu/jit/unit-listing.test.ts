@@ -67,6 +67,14 @@ describe("the listing of a unit", () => {
     expect(() => listed(0x40000000)).toThrow(
       new VmmError("ERR_NOT_FOUND", "no memory is mapped at 0x40000000"),
     );
-    expect(() => listed(CODE + 0xfff)).toThrow(/0x100fff lies in two pages/);
+    expect(() => listed(CODE + 0xfff)).toThrow(/0x100fff is the interpreter's/);
+  });
+
+  it("ends before a debugger's breakpoint, where no block may be kept", () => {
+    machine.enterLongMode();
+    machine.vcpu.cpu.breakpoints.set([BigInt(CODE + 7)]);
+    const { blocks, guest } = listed();
+    expect({ blocks, guest }).toMatchObject({ blocks: 1, guest: { length: 3 } });
+    expect(() => listed(CODE + 7)).toThrow(/or a breakpoint is on it/);
   });
 });

@@ -48,7 +48,7 @@ export function listUnit(cpu: Cpu, address: bigint, symbolAt: SymbolResolver): U
   if (first === undefined) {
     throw new VmmError(
       "ERR_UNSUPPORTED",
-      `the instruction at ${hex(address)} lies in two pages, so it is never translated`,
+      `the instruction at ${hex(address)} is the interpreter's: it lies in two pages, or a breakpoint is on it`,
     );
   }
   const blocks = [first, ...rest];
@@ -78,7 +78,7 @@ function placeOf(cpu: Cpu, address: bigint): number {
   throw new VmmError("ERR_NOT_FOUND", `no memory is mapped at ${hex(address)}`);
 }
 
-/** Empty if not even one instruction is complete in its page. */
+/** Empty if no block can begin there. */
 function selectBlocks(cpu: Cpu, offset: number): number[] {
   const { cache, code } = cpu;
   const builder = new BlockBuilder(cpu);
