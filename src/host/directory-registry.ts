@@ -24,6 +24,7 @@ import {
   type VmRecord,
 } from "../vmm/registry.ts";
 import { hostError } from "./host-error.ts";
+import { makeDirectory } from "./make-directory.ts";
 import { readMemoryFile, writeMemoryFile } from "./memory-file.ts";
 import { isAlive } from "./process-identity.ts";
 import { RunnerMarks } from "./runner-marks.ts";
@@ -57,9 +58,7 @@ export class DirectoryRegistry implements Registry {
   }
 
   load(): void {
-    attempt(`make ${this.directory}`, () =>
-      fs.mkdirSync(this.directory, { recursive: true, mode: 0o700 }),
-    );
+    attempt(`make ${this.directory}`, () => makeDirectory(this.directory, 0o700));
   }
 
   unload(): void {

@@ -14,6 +14,7 @@ import path from "node:path";
 import { hex } from "../../base/bits.ts";
 import { VmmError } from "../../base/errors.ts";
 import { hostError } from "../../host/host-error.ts";
+import { makeDirectory } from "../../host/make-directory.ts";
 import type { RecordedInput } from "../../host/vm-types.ts";
 import type { Vmm } from "../../host/vmm.ts";
 import { durationText } from "../../vmm/duration.ts";
@@ -73,7 +74,7 @@ export function writeCapsule(
 }
 
 function makeFolder(wanted: string): string {
-  fs.mkdirSync(path.dirname(wanted), { recursive: true });
+  makeDirectory(path.dirname(wanted));
   for (let number = 1; ; number++) {
     const folder = number === 1 ? wanted : `${wanted}-${number}`;
     try {

@@ -12,6 +12,7 @@ import os from "node:os";
 import path from "node:path";
 import { VmmError } from "../../base/errors.ts";
 import { hostError } from "../host-error.ts";
+import { makeDirectory } from "../make-directory.ts";
 import { isAlive, type ProcessIdentity, processIdentity } from "../process-identity.ts";
 import { XzDecoder } from "../xz/xz-decoder.ts";
 import type { ImageEntry, Place } from "./catalog.ts";
@@ -70,7 +71,7 @@ export class ImageCache {
     const found = this.find(entry);
     if (found !== undefined) return found;
     const folder = path.join(this.#directory, entry.name);
-    attempt(`make ${folder}`, () => fs.mkdirSync(folder, { recursive: true }));
+    attempt(`make ${folder}`, () => makeDirectory(folder));
     const unlock = lock(folder);
     try {
       const { base, sums } = await publishedSums(entry, options);
