@@ -68,9 +68,9 @@ function portSize(cpu: Cpu, p: number): 1 | 2 | 4 {
   return width === 1 ? 2 : 4;
 }
 
-function leave(cpu: Cpu, exit: Omit<InoutExit, "kind">): void {
+function leave(cpu: Cpu, exit: InoutExit): void {
   cpu.pendingDebug |= ioBreakpoints(cpu, exit.port, exit.size);
-  cpu.exit = { kind: "inout", ...exit };
+  cpu.exit = exit;
 }
 
 function accumulator(cpu: Cpu, size: number): number {
@@ -84,7 +84,7 @@ function input(cpu: Cpu, p: number): void {
   const size = portSize(cpu, p);
   const port = slotB(cpu, p) === SLOT_IMMEDIATE ? cpu.code[p + IMM]! & 0xff : cpu.words[DX]!;
   checkPermission(cpu, port, size);
-  leave(cpu, { port, size, isIn: true, isString: false, value: 0 });
+  leave(cpu, { kind: "inout", port, size, isIn: true, isString: false, value: 0 });
 }
 
 function output(cpu: Cpu, p: number): void {
@@ -92,7 +92,14 @@ function output(cpu: Cpu, p: number): void {
   const size = portSize(cpu, p);
   const port = slotA(cpu, p) === SLOT_IMMEDIATE ? cpu.code[p + IMM]! & 0xff : cpu.words[DX]!;
   checkPermission(cpu, port, size);
-  leave(cpu, { port, size, isIn: false, isString: false, value: accumulator(cpu, size) });
+  leave(cpu, {
+    kind: "inout",
+    port,
+    size,
+    isIn: false,
+    isString: false,
+    value: accumulator(cpu, size),
+  });
 }
 
 function isRepeated(cpu: Cpu, p: number): boolean {
@@ -130,7 +137,7 @@ function outs(cpu: Cpu, p: number): void {
     size === 4 ? mem.load32(lo, hi) >>> 0 : size === 2 ? mem.load16(lo, hi) : mem.load8(lo, hi);
   advance(cpu, p, "rSI", size);
   endIteration(cpu, p);
-  leave(cpu, { port, size, isIn: false, isString: true, value });
+  leave(cpu, { kind: "inout", port, size, isIn: false, isString: true, value });
 }
 
 /** RIP is set by completeIn, when the value is there; its store is known not to fault. */
@@ -151,7 +158,7 @@ function ins(cpu: Cpu, p: number): void {
   s[ADDRESS] = lo;
   s[ADDRESS + 1] = hi;
   cpu.inputRecord = p;
-  leave(cpu, { port, size, isIn: true, isString: true, value: 0 });
+  leave(cpu, { kind: "inout", port, size, isIn: true, isString: true, value: 0 });
 }
 
 /** Gives an IN or INS its value (unsigned); must be called before the vCPU runs again. */
