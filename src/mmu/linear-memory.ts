@@ -43,6 +43,19 @@ const NO_DEVICES: MmioAccess = { read: () => 0, write() {} };
 /** Result of {@link LinearMemory.translate} for what is neither RAM nor, when reading, ROM. */
 const NOT_RAM = -1;
 
+interface DevicePage {
+  lo: number;
+  hi: number;
+  context: number;
+  pageFlushes: number;
+  gpa: number;
+}
+
+/** No page address has this low half. */
+function noDevicePage(): DevicePage {
+  return { lo: 1, hi: 0, context: -1, pageFlushes: -1, gpa: 0 };
+}
+
 export class LinearMemory {
   readonly view: DataView;
   readonly tlb: Tlb;
@@ -69,6 +82,8 @@ export class LinearMemory {
 
   /** Inside {@link asSupervisor}: the processor's own accesses are neither watched nor alignment-checked. */
   #isImplicit = false;
+  /** The page of the latest read and of the latest write outside RAM: drivers come back to it. */
+  readonly #devicePages = [noDevicePage(), noDevicePage()] as const;
   readonly #physical: PhysicalMemory;
   readonly #walk: PageWalk;
   readonly #onlooker: PageWalk;
@@ -361,6 +376,7 @@ export class LinearMemory {
    * ROM) is there. Throws GUEST_FAULT with `fault` set.
    */
   translate(lo: number, hi: number, access: Access): number {
+    if (this.#isDevicePage(lo, hi, access)) return NOT_RAM;
     const canonical = hi >> 15;
     if (canonical !== 0 && canonical !== -1) this.#raise(true, 0, lo, hi);
     const code = this.#walk.walk(lo, hi, access, this.#isUser, this.#mayTouchUser);
@@ -389,6 +405,7 @@ export class LinearMemory {
       if (access !== ACCESS_WRITE) offset = this.#physical.romOffset(walk.frame);
       if (offset < 0) {
         this.#gpa = walk.frame * 4096 + (lo & 0xfff);
+        this.#keepDevicePage(lo, hi, access);
         return NOT_RAM;
       }
     } else if (access === ACCESS_WRITE && !this.#markTouched(offset)) {
@@ -399,6 +416,34 @@ export class LinearMemory {
       this.tlb.fill(lo, hi, access, (offset - (lo & -4096)) | 0, flags);
     }
     return offset + (lo & 0xfff);
+  }
+
+  /** The access goes where the one of its kind before it went; its physical address is known then. */
+  #isDevicePage(lo: number, hi: number, access: Access): boolean {
+    const page = this.#devicePages[access === ACCESS_WRITE ? 1 : 0];
+    const { tlb } = this;
+    if (
+      page.lo !== (lo & -4096) ||
+      page.hi !== hi ||
+      page.context !== tlb.context ||
+      page.pageFlushes !== tlb.pageFlushes ||
+      access === ACCESS_FETCH ||
+      this.#isImplicit
+    ) {
+      return false;
+    }
+    this.#gpa = page.gpa + (lo & 0xfff);
+    return true;
+  }
+
+  #keepDevicePage(lo: number, hi: number, access: Access): void {
+    if (access === ACCESS_FETCH || this.#isImplicit) return;
+    const page = this.#devicePages[access === ACCESS_WRITE ? 1 : 0];
+    page.lo = lo & -4096;
+    page.hi = hi;
+    page.context = this.tlb.context;
+    page.pageFlushes = this.tlb.pageFlushes;
+    page.gpa = this.#gpa - (lo & 0xfff);
   }
 
   /** False if the frame holds decoded code, so that each store to it must be seen. */

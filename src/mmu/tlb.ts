@@ -69,6 +69,8 @@ export class Tlb {
   table = 0;
   /** Identifies address space and privilege: while it is the same, translations still hold. */
   context = 0;
+  /** How often a single page was forgotten, which leaves the context as it is. */
+  pageFlushes = 0;
 
   readonly #sets: TlbSet[];
   #current = 0;
@@ -193,6 +195,7 @@ export class Tlb {
         if (this.#holds(entry, lo & -4096, hi)) this.#clear(entry);
       }
     }
+    this.pageFlushes++;
     this.listener.pageForgotten(lo, hi);
   }
 
