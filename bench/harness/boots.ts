@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Boots of whole operating systems, from the command that loads the kernel to a shell or a login prompt that
 // answers. Under QEMU, FreeBSD comes through firmware and its own loader: the kernel's share is noted as well.
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { type Engine, findQemu, type Places, startQemu, TshyveVm } from "./engines.ts";
+import { type Engine, findQemu, type Places, runBochs, startQemu, TshyveVm } from "./engines.ts";
 import type { GuestLine } from "./guest-line.ts";
 
 export interface Boot {
@@ -13,6 +14,8 @@ export interface Boot {
   readonly missing: () => string | undefined;
   readonly startTshyve: (places: Places, engine: string) => Promise<GuestLine>;
   readonly startQemu: (places: Places) => Promise<GuestLine>;
+  /** From a CD, if Bochs can boot it at all. */
+  readonly startBochs?: (places: Places) => Promise<GuestLine>;
   /** The kernel's first words. */
   readonly kernel: RegExp;
   readonly prompt: RegExp;
@@ -67,11 +70,46 @@ const LINUX: Boot = {
       ...["-m", LINUX_MEMORY, "-kernel", guestFile("vmlinuz")],
       ...["-initrd", guestFile("initrd.gz"), "-append", COMMAND_LINE],
     ),
+  startBochs: async (places) =>
+    runBochs(places, {
+      memoryMiB: LINUX_MEMORY,
+      ips: 40_000_000,
+      cpu: "model=corei7_sandy_bridge_2600k, ",
+      drive: `type=cdrom, path="${linuxCd(places)}", status=inserted`,
+      boot: "cdrom",
+    }),
   kernel: /Linux version/,
   // BusyBox's line editor asks the terminal where the cursor is.
   prompt: /# (.\[6n)?$/,
   question: { typed: "echo sum $((6*7))\n", answer: /^sum 42/ },
 };
+
+const ISOLINUX_FILES = [
+  "/usr/lib/ISOLINUX/isolinux.bin",
+  "/usr/lib/syslinux/modules/bios/ldlinux.c32",
+];
+
+/** What Debian's isolinux, syslinux-common and xorriso make of kernel and RAM disk. Bochs has no other way in. */
+function linuxCd(places: Places): string {
+  const folder = fs.mkdtempSync(path.join(places.work, "cd-"));
+  const tree = path.join(folder, "tree");
+  fs.mkdirSync(tree);
+  for (const file of [...ISOLINUX_FILES, guestFile("vmlinuz"), guestFile("initrd.gz")]) {
+    fs.copyFileSync(file, path.join(tree, path.basename(file)));
+  }
+  const entry = `KERNEL vmlinuz\nAPPEND initrd=initrd.gz ${COMMAND_LINE}\n`;
+  fs.writeFileSync(
+    path.join(tree, "isolinux.cfg"),
+    `DEFAULT linux\nPROMPT 0\nLABEL linux\n${entry}`,
+  );
+  const image = path.join(folder, "linux.iso");
+  const boot = ["-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot"];
+  const table = ["-boot-load-size", "4", "-boot-info-table"];
+  execFileSync("xorriso", ["-as", "mkisofs", "-quiet", "-o", image, ...boot, ...table, tree], {
+    stdio: "ignore",
+  });
+  return image;
+}
 
 /** The image is never written to: each boot has a copy. */
 function copyOfImage(places: Places): string {
@@ -107,11 +145,13 @@ const FREEBSD: Boot = {
 
 export const BOOTS: readonly Boot[] = [LINUX, FREEBSD];
 
-/** Those of the engines that boot whole systems here: Bochs takes half a minute, v86 is another machine. */
-export function canBoot({ name }: Engine): boolean {
-  return name === "qemu"
-    ? "version" in findQemu()
-    : name === "interpreter" || name === "translator";
+/** Those of the engines that boot whole systems here; v86 is another machine. */
+export function canBoot({ name, find }: Engine, places: Places): boolean {
+  if (name === "qemu") return "version" in findQemu();
+  if (name === "bochs") {
+    return "version" in find(places) && ISOLINUX_FILES.every((file) => fs.existsSync(file));
+  }
+  return name === "interpreter" || name === "translator";
 }
 
 /** Takes turns as the programs do. */
@@ -124,6 +164,7 @@ export async function measureBoot(
   const results: Record<string, BootMeasurement> = {};
   for (let round = 0; round < rounds; round++) {
     for (const { name } of engines) {
+      if (name === "bochs" && boot.startBochs === undefined) continue;
       const soFar = results[name] ?? {
         kind: "measured",
         totalNs: [],
@@ -147,11 +188,15 @@ export async function measureBoot(
   return results;
 }
 
+function start(boot: Boot, engine: string, places: Places): Promise<GuestLine> {
+  if (engine === "qemu") return boot.startQemu(places);
+  if (engine === "bochs" && boot.startBochs !== undefined) return boot.startBochs(places);
+  return boot.startTshyve(places, engine);
+}
+
 async function bootOnce(boot: Boot, engine: string, places: Places) {
   const beginNs = process.hrtime.bigint();
-  const line = await (engine === "qemu"
-    ? boot.startQemu(places)
-    : boot.startTshyve(places, engine));
+  const line = await start(boot, engine, places);
   try {
     const kernel = await line.expectText(boot.kernel, TIMEOUT_MS);
     let end = await line.expectText(boot.prompt, TIMEOUT_MS);

@@ -170,17 +170,30 @@ function bootDisk(places: Places, target: Target): Buffer {
   return disk;
 }
 
-function bochsConfiguration(disk: string, bytes: number, port: number, log: string): string {
+/** What Bochs is started with. */
+export interface BochsMachine {
+  readonly memoryMiB: string | number;
+  /** Instructions that are a second of the guest's time. */
+  readonly ips: number;
+  /** More of its `cpu:` line. */
+  readonly cpu?: string;
+  /** What `ata0-master:` is. */
+  readonly drive: string;
+  readonly boot: "disk" | "cdrom";
+}
+
+function bochsConfiguration(machine: BochsMachine, port: number, log: string): string {
+  const { memoryMiB, ips, cpu = "", drive, boot } = machine;
   return [
-    `megs: ${MEMORY_MIB}`,
-    "cpu: count=1, ips=4000000, reset_on_triple_fault=0",
+    `megs: ${memoryMiB}`,
+    `cpu: ${cpu}count=1, ips=${ips}, reset_on_triple_fault=0`,
     "clock: sync=none",
     `romimage: file=${BOCHS_FILES}/BIOS-bochs-latest`,
     `vgaromimage: file=${BOCHS_FILES}/VGABIOS-lgpl-latest`,
     "ata1: enabled=0",
     "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14",
-    `ata0-master: type=disk, mode=flat, path="${disk}", cylinders=${bytes / CYLINDER_BYTES}, heads=16, spt=63`,
-    "boot: disk",
+    `ata0-master: ${drive}`,
+    `boot: ${boot}`,
     `com1: enabled=1, mode=socket-client, dev=127.0.0.1:${port}`,
     'display_library: rfb, options="timeout=0"',
     `log: ${log}`,
@@ -192,18 +205,25 @@ function bochsConfiguration(disk: string, bytes: number, port: number, log: stri
 }
 
 async function startBochs(places: Places): Promise<GuestLine> {
-  const folder = fs.mkdtempSync(path.join(places.work, "bochs-"));
   const disk = bootDisk(places, "x86-64");
-  const diskPath = path.join(folder, "disk.img");
+  const diskPath = path.join(fs.mkdtempSync(path.join(places.work, "bochs-disk-")), "disk.img");
   fs.writeFileSync(diskPath, disk);
+  const geometry = `cylinders=${disk.length / CYLINDER_BYTES}, heads=16, spt=63`;
+  return runBochs(places, {
+    memoryMiB: MEMORY_MIB,
+    ips: 4_000_000,
+    drive: `type=disk, mode=flat, path="${diskPath}", ${geometry}`,
+    boot: "disk",
+  });
+}
+
+export async function runBochs(places: Places, machine: BochsMachine): Promise<GuestLine> {
+  const folder = fs.mkdtempSync(path.join(places.work, "bochs-"));
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as net.AddressInfo;
   const log = path.join(folder, "log");
-  fs.writeFileSync(
-    path.join(folder, "bochsrc"),
-    bochsConfiguration(diskPath, disk.length, port, log),
-  );
+  fs.writeFileSync(path.join(folder, "bochsrc"), bochsConfiguration(machine, port, log));
   // Debian's build starts in its debugger.
   fs.writeFileSync(path.join(folder, "go"), "c\n");
   const args = ["-q", "-f", path.join(folder, "bochsrc"), "-rc", path.join(folder, "go")];

@@ -145,7 +145,7 @@ async function measureBoots(options: Options, places: Places, results: Results):
     if (!isNamed(boot.name, options)) continue;
     const why = boot.missing();
     if (why === undefined) {
-      const engines = chosen(results).filter(canBoot);
+      const engines = chosen(results).filter((engine) => canBoot(engine, places));
       results.boots[boot.name] = await measureBoot(boot, engines, places, rounds);
     } else results.missing[boot.title] = why;
   }
