@@ -40,6 +40,7 @@ await build({
     index: "src/index.ts",
     vitest: "src/vitest.ts",
     "vm-worker": "src/host/vm-worker.ts",
+    "compile-worker": "src/host/compile-worker.ts",
     ...Object.fromEntries(COMMANDS.map((name) => [name, `src/cli/${name}.ts`])),
   },
   splitting: true,

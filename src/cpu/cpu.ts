@@ -73,6 +73,9 @@ export interface CpuTrace {
 /** Vector of a fault that the memory unit describes: page fault or non-canonical address. */
 export const FROM_MEMORY = -1;
 
+/** A double from the start: were this a small integer, the first large count would change what every Cpu looks like to V8. */
+const NOT_SHADOWED = Number.NaN;
+
 export class Cpu {
   /** The state words, and the same bytes as bytes, 16-bit words and floats. */
   readonly s: Int32Array;
@@ -123,7 +126,7 @@ export class Cpu {
   raised = 0;
 
   /** Retired count right behind the instruction whose shadow holds interrupts off; -1 if there is none. */
-  shadowAt = -1;
+  shadowAt = NOT_SHADOWED;
   /** The shadow is MOV SS's: it holds debug traps and NMIs off, too. */
   isMovSsShadow = false;
   /** Initial APIC id, as CPUID tells it. */

@@ -13,6 +13,7 @@ import { BLOCK_HEADER, MAX_BLOCK, SCRATCH } from "./interp/code-cache.ts";
 import { Interpreter } from "./interp/interpreter.ts";
 import { completeIn } from "./interp/io.ts";
 import { ISA_ROWS } from "./isa/table.ts";
+import type { UnitCompiler } from "./jit/compiler.ts";
 import { TranslationEngine } from "./jit/engine.ts";
 import type { ProcessorModel } from "./model.ts";
 import {
@@ -46,6 +47,8 @@ export interface EngineOptions {
   readonly threshold?: number | undefined;
   /** The host's time in milliseconds, by which the engine counts what translating costs. */
   readonly now?: (() => number) | undefined;
+  /** Translates on another thread. */
+  readonly compiler?: UnitCompiler | undefined;
 }
 
 const INTERPRETER: EngineOptions = { engine: "interpreter" };
@@ -54,12 +57,16 @@ const INTERPRETER: EngineOptions = { engine: "interpreter" };
 const THRESHOLDS = { auto: 128, translator: 8 } as const;
 
 function translationFor(
-  { engine, threshold, now = () => 0 }: EngineOptions,
+  { engine, threshold, now = () => 0, compiler }: EngineOptions,
   cpu: Cpu,
   interpreter: Interpreter,
 ): TranslationEngine | undefined {
   if (engine === "interpreter") return undefined;
-  return new TranslationEngine(cpu, interpreter, threshold ?? THRESHOLDS[engine], now);
+  return new TranslationEngine(cpu, interpreter, {
+    threshold: threshold ?? THRESHOLDS[engine],
+    now,
+    compiler,
+  });
 }
 
 export class Vcpu {

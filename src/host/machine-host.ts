@@ -10,8 +10,9 @@ import type { BlockFileOptions } from "../devices/virtio/block/options.ts";
 import type { Entropy } from "../vmm/entropy.ts";
 import type { MachineHost } from "../vmm/machine.ts";
 import { openCharDevice, type PolledCharBackend } from "./char-device.ts";
+import { CompileThread } from "./compile-thread.ts";
 import { openDisk } from "./disk-image.ts";
-import { optimiseLate } from "./tiering.ts";
+import { tuneCompilers } from "./tiering.ts";
 
 export interface MachineHostOptions {
   /** What `stdio` is. */
@@ -40,7 +41,7 @@ export function hostNow(): number {
 }
 
 export function makeMachineHost(options: MachineHostOptions): MachineHost {
-  optimiseLate();
+  tuneCompilers();
   const { console, wait, poll, warn } = options;
   const polled: PolledCharBackend[] = [];
   let isConsoleTaken = false;
@@ -72,5 +73,6 @@ export function makeMachineHost(options: MachineHostOptions): MachineHost {
       poll();
     },
     warn,
+    compiler: CompileThread.create(),
   };
 }

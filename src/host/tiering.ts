@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// When the host's optimising compiler takes over a function of WebAssembly. V8 compiles quickly first, and optimises
-// on other threads what has executed so many bytes of code. Its own idea of "so many" is a few milliseconds' worth,
-// which suits a program of a hundred functions: a kernel's boot makes a thousand large ones of which few matter, and
-// optimising all of them cost more than half of the processor time. See docs/quirks.md.
+// What V8's compilers have to know of us. Its defaults suit a program of a hundred functions, each of which matters;
+// a kernel's boot makes a thousand large ones of which few do, and runs one huge function from the first moment on.
+// See docs/quirks.md for what each costs.
 import v8 from "node:v8";
+import { rehearse } from "../cpu/interp/rehearsal.ts";
 
-/** Bytes of code, as V8 counts them: some tenths of a second in one function. */
-const BUDGET = 1_000_000_000;
+const FLAGS = [
+  // WebAssembly is optimised, on other threads, once a function has executed that many bytes of code: some tenths of
+  // a second in it. Optimising all that V8 would took more than half of a boot's processor time.
+  "--wasm-tiering-budget=1000000000",
+  // Who has WebAssembly compiled has it done there and then: the thread that translates, not the one that calls.
+  "--no-wasm-lazy-compilation",
+];
 
-let isSet = false;
+let isDone = false;
 
-/** To be called before the first translation. It holds for all WebAssembly that this process compiles from then on. */
-export function optimiseLate(): void {
-  if (isSet) return;
-  isSet = true;
-  v8.setFlagsFromString(`--wasm-tiering-budget=${BUDGET}`);
+/** To be called before the first vCPU is made. It holds for all that this process compiles from then on. */
+export function tuneCompilers(): void {
+  if (isDone) return;
+  isDone = true;
+  for (const flag of FLAGS) v8.setFlagsFromString(flag);
+  // Functions usually begin to note what they see when they have been called for a while.
+  v8.setFlagsFromString("--no-lazy-feedback-allocation");
+  rehearse();
+  v8.setFlagsFromString("--lazy-feedback-allocation");
 }

@@ -53,7 +53,7 @@ interface DevicePage {
 
 /** No page address has this low half. */
 function noDevicePage(): DevicePage {
-  return { lo: 1, hi: 0, context: -1, pageFlushes: -1, gpa: 0 };
+  return { lo: 1, hi: 0, context: -1, pageFlushes: -1, gpa: Number.NaN };
 }
 
 export class LinearMemory {
@@ -93,8 +93,11 @@ export class LinearMemory {
   #isUser = false;
   #hasSmap = false;
   #mayTouchUser = true;
-  /** Guest-physical address of the last translation that gave NOT_RAM. */
-  #gpa = 0;
+  /**
+   * Guest-physical address of the last translation that gave NOT_RAM. A double from the start: it would become one
+   * with the first device above 2 GiB, and with it all of this class's code would be thrown away by V8.
+   */
+  #gpa = Number.NaN;
 
   /** `state` is the vCPU's block, for its HI word. */
   constructor(physical: PhysicalMemory, state: Int32Array) {

@@ -6,6 +6,7 @@ import { VmmError } from "../base/errors.ts";
 import { nsAtTick, ticksAt } from "../base/frequency.ts";
 import { pairToNumber, type U64 } from "../base/u64.ts";
 import { type Warn, warnOnce } from "../base/warn.ts";
+import type { UnitCompiler } from "../cpu/jit/compiler.ts";
 import { processorModel, TSC_HZ } from "../cpu/model.ts";
 import { TSC_OFFSET } from "../cpu/state-layout.ts";
 import { Vcpu } from "../cpu/vcpu.ts";
@@ -44,6 +45,8 @@ export interface MachineHost {
   /** Carries what came from outside (console input, a stop request) to the devices. */
   readonly poll: () => void;
   readonly warn: Warn;
+  /** Translates guest code on another thread, if the host has one for that. */
+  readonly compiler?: (UnitCompiler & { close(): void }) | undefined;
 }
 
 export class Machine {
@@ -135,6 +138,7 @@ export class Machine {
         engine: this.config.engine,
         threshold: this.config.translationThreshold,
         now: () => this.#host.time.now() / 1e6,
+        compiler: this.#host.compiler,
       },
     );
   }
@@ -258,6 +262,7 @@ export class Machine {
   /** Lets go of disks and consoles. */
   close(): void {
     this.pci.close();
+    this.#host.compiler?.close();
   }
 
   // An 8-byte access has been split by then; addresses that nobody has read as ones.

@@ -133,6 +133,7 @@ function translated({ counters, runtime }: TranslationEngine): Statistic[] {
     ["blocks translated", counters.blocks],
     ["guest instructions translated", counters.instructions],
     ["WebAssembly modules compiled", counters.modules],
+    ["WebAssembly modules waited for", counters.awaited],
     ["WebAssembly bytes compiled", counters.bytes],
     ["microseconds translating", Math.floor(counters.translatingMs * 1000)],
     ["microseconds compiling", Math.floor(counters.compilingMs * 1000)],

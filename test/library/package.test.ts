@@ -68,9 +68,8 @@ function compile(source: string): string {
 describe("the package", () => {
   it("has the built commands, the library and the guest, and no source", () => {
     const root = join(folder, "node_modules", "tshyve");
-    for (const file of ["dist/tshyve.js", "dist/index.js", "dist/vitest.js", "dist/vm-worker.js"]) {
-      expect(existsSync(join(root, file))).toBe(true);
-    }
+    const built = ["tshyve", "bhyve", "index", "vitest", "vm-worker", "compile-worker"];
+    for (const name of built) expect(existsSync(join(root, `dist/${name}.js`))).toBe(true);
     expect(existsSync(join(root, "images/teach/teach.img.gz"))).toBe(true);
     expect(existsSync(join(root, "src"))).toBe(false);
   });
@@ -132,6 +131,20 @@ describe("the package", () => {
     ).toBe("");
   });
 
+  it("translates on a thread of its own, to the same end", { timeout: 200_000 }, () => {
+    writeFileSync(join(folder, "engines.mjs"), ENGINES);
+    const run = spawnSync(process.execPath, ["engines.mjs"], { cwd: folder, encoding: "utf8" });
+    expect(run.stderr).toBe("");
+    const [interpreted, translated] = JSON.parse(run.stdout) as EngineRun[];
+    expect(translated!.text).toBe(interpreted!.text);
+    expect(translated!.instructions).toBe(interpreted!.instructions);
+    const { stats } = translated!;
+    const byThread =
+      stats["WebAssembly modules compiled"]! - stats["WebAssembly modules waited for"]!;
+    expect(byThread).toBeGreaterThan(0);
+    expect(stats["instructions retired in units"]).toBeGreaterThan(translated!.instructions / 2);
+  });
+
   it.each(EXAMPLES)("runs examples/%s", { timeout: 200_000 }, (example) => {
     const source = join(folder, example);
     symlinkSync(join(PROJECT, "examples", example), source);
@@ -143,6 +156,27 @@ describe("the package", () => {
     expect(run.stdout).toMatch(EXPECTED[example] ?? /^$/);
   });
 });
+
+interface EngineRun {
+  readonly text: string;
+  readonly instructions: number;
+  readonly stats: Readonly<Record<string, number>>;
+}
+
+/** The teaching guest on both engines, up to its prompt and half a second of its clock further. */
+const ENGINES = `
+import { guestDisk, Vmm } from "tshyve";
+const runs = [];
+for (const engine of ["interpreter", "translator"]) {
+  const vmm = await Vmm.create({ memory: "64M", disks: [guestDisk("teach")], variables: { engine } });
+  await vmm.load({ kind: "freebsd" });
+  let text = "";
+  await vmm.run({ maxInstructions: 200e6, output: (bytes) => { text += Buffer.from(bytes).toString("latin1"); } });
+  runs.push({ text, instructions: vmm.instructions, stats: vmm.stats() });
+  await vmm.destroy();
+}
+console.log(JSON.stringify(runs));
+`;
 
 /** What each example prints, in part. */
 const EXPECTED: Readonly<Record<string, RegExp>> = {

@@ -140,3 +140,4 @@ export const OP_CMP_MI8 = 131;
 export const OP_TEST_RR8 = 132;
 export const OP_TEST_RI8 = 133;
 export const OP_TEST_MI8 = 134;
+export const LAST_HOT_OP = 134;

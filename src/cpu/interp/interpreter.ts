@@ -120,6 +120,11 @@ export class Interpreter {
     if (block !== STOP) this.#execute(block);
   }
 
+  /** Executes from a record on, for what the host learns from it (interp/rehearsal.ts). */
+  rehearse(record: number): void {
+    this.#execute(record);
+  }
+
   /** Runs up to `count` instructions from RIP as one block that ends there. */
   runShort(count: number): void {
     const { s, code } = this.#cpu;

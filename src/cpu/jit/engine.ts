@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// From hot blocks to units in the table, and back: collects requests, translates them in batches, drops what
+// From hot blocks to units in the table, and back: collects requests, has them translated in batches, drops what
 // is no longer true. Guest code that WebAssembly refuses stays the interpreter's.
+//
+// With a compiler on another thread, blocks are interpreted on while it works. What it sends back is looked at
+// when the next block is hot, and forgotten if the code has changed meanwhile.
 
 import { RAM_OFFSET } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
@@ -18,9 +21,15 @@ import type { Interpreter } from "../interp/interpreter.ts";
 import { type Translation, UNIT_ENTRY_MASK, UNIT_SLOT_SHIFT } from "../interp/translation.ts";
 import { REMAINING } from "../state-layout.ts";
 import { isFlatKey } from "../system/mode.ts";
-import type { UnitBlock } from "./emitter.ts";
+import {
+  packJob,
+  type TranslatedJob,
+  translateAndCompile,
+  type UnitCompiler,
+  unitSources,
+} from "./compiler.ts";
 import { Runtime } from "./runtime.ts";
-import { IMPORT_CHAIN, translate, type UnitSource } from "./translator.ts";
+import { IMPORT_CHAIN } from "./translator.ts";
 import { selectUnit } from "./unit.ts";
 import { type UnitFunction, UnitTable } from "./unit-table.ts";
 import { IMPORT_MEMORY, IMPORT_MODULE } from "./wasm/module-builder.ts";
@@ -31,6 +40,8 @@ const BATCH = 32;
 const PATIENCE = 8;
 /** A block that was entered this fraction of the threshold is translated if another one of its page is hot. */
 const WARM = 4;
+/** Jobs that the other thread has at a time: one in work, and one so that it need not wait for the next. */
+const MAX_JOBS = 2;
 /** Bytes of WebAssembly that are kept; beyond, everything is dropped and begins anew. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -41,6 +52,8 @@ export interface TranslationCounters {
   instructions: number;
   bytes: number;
   modules: number;
+  /** Those of them that were made by the vCPU's own thread. */
+  awaited: number;
   refused: number;
   dropped: number;
   flushes: number;
@@ -53,10 +66,20 @@ export interface TranslationCounters {
   readonly exits: number[];
 }
 
+const NONE: ReadonlySet<number> = new Set();
+
 interface Unit {
   readonly slot: number;
-  readonly page: number;
   readonly blocks: readonly number[];
+}
+
+export interface TranslationOptions {
+  /** How often a block is interpreted before it is translated; up to the next power of two. */
+  readonly threshold: number;
+  /** The host's time in milliseconds, for the counters alone. */
+  readonly now: () => number;
+  /** Translates on another thread. Without, and while it is not ready, the vCPU waits for its units. */
+  readonly compiler?: UnitCompiler | undefined;
 }
 
 export class TranslationEngine implements Translation {
@@ -69,6 +92,7 @@ export class TranslationEngine implements Translation {
     instructions: 0,
     bytes: 0,
     modules: 0,
+    awaited: 0,
     refused: 0,
     dropped: 0,
     flushes: 0,
@@ -83,16 +107,23 @@ export class TranslationEngine implements Translation {
   readonly #imports: Record<string, unknown>;
   readonly #byPage = new Map<number, Unit[]>();
   readonly #now: () => number;
-  #requests: number[] = [];
+  readonly #compiler: UnitCompiler | undefined;
+  /** Hot blocks that no job has yet. */
+  readonly #requests = new Set<number>();
+  /** What the jobs that are being worked on will bring, the oldest first; undefined if it is no longer wanted. */
+  readonly #jobs: (readonly Unit[] | undefined)[] = [];
+  /** The blocks in them. */
+  readonly #underway = new Set<number>();
   #repeated = 0;
   #liveBytes = 0;
 
-  /**
-   * `threshold`: how often a block is interpreted before it is translated; up to the next power of two.
-   * `now`: the host's time in milliseconds, for the counters alone.
-   */
-  constructor(cpu: Cpu, interpreter: Interpreter, threshold: number, now: () => number) {
+  constructor(
+    cpu: Cpu,
+    interpreter: Interpreter,
+    { threshold, now, compiler }: TranslationOptions,
+  ) {
     this.#now = now;
+    this.#compiler = compiler;
     this.#cpu = cpu;
     this.#interpreter = interpreter;
     this.countMask = 2 ** Math.ceil(Math.log2(Math.max(threshold, 1))) - 1;
@@ -105,17 +136,26 @@ export class TranslationEngine implements Translation {
   request(block: number): boolean {
     const { code } = this.#cpu;
     if (block === SCRATCH || !isFlatKey(code[block + BLOCK_KEY]!)) return false;
-    if (this.#requests.includes(block)) this.#repeated++;
-    else this.#requests.push(block);
-    if (this.#repeated >= PATIENCE || this.#requests.length >= BATCH || this.isEager) {
-      this.#carryOut();
-    }
+    this.#collect();
+    if (code[block + BLOCK_RUNS]! < 0) return true;
+    if (this.#underway.has(block)) return false;
+    if (this.#requests.has(block)) this.#repeated++;
+    else this.#requests.add(block);
+    if (this.#isEnough()) this.#carryOut();
     return code[block + BLOCK_RUNS]! < 0;
+  }
+
+  /** Whether what is requested is worth a module of its own now. */
+  #isEnough(): boolean {
+    if (this.isEager) return true;
+    if (this.#jobs.length >= MAX_JOBS) return false;
+    if (this.#jobs.length === 0 && this.#compiler?.isReady === true) return true;
+    return this.#repeated >= PATIENCE || this.#requests.size >= BATCH;
   }
 
   runOnce(block: number): number {
     const unit = { code: this.#cpu.code, blocks: [{ at: block, delta: 0 }], slot: 0 };
-    const instance = this.#instantiate([unit], false);
+    const instance = this.#instantiate(translateAndCompile([unit], false, this.#now));
     if (instance === undefined) throw new RangeError("the host refuses to compile a single block");
     return (instance.exports["u0"] as UnitFunction)(0);
   }
@@ -131,11 +171,12 @@ export class TranslationEngine implements Translation {
   }
 
   #carryOut(): void {
-    const requests = this.#requests;
-    this.#requests = [];
+    const requests = [...this.#requests];
+    this.#requests.clear();
     this.#repeated = 0;
-    const taken = new Set<number>();
-    const units: UnitBlock[][] = [];
+    if (this.#table.room < requests.length || this.#liveBytes > MAX_BYTES) this.#startOver();
+    const taken = new Set(this.#underway);
+    const units: Unit[] = [];
     for (const hot of requests) {
       if (!this.#isFree(hot, taken)) continue;
       const blocks = selectUnit(this.#cpu.code, this.#seeds(hot, taken), (offset, key) => {
@@ -143,9 +184,9 @@ export class TranslationEngine implements Translation {
         return block !== 0 && this.#isFree(block, taken) ? block : 0;
       });
       for (const block of blocks) taken.add(block);
-      units.push(blocks.map((at) => ({ at, delta: 0 })));
+      units.push({ slot: this.#table.reserve(), blocks });
     }
-    if (units.length > 0) this.#compile(units);
+    if (units.length > 0) this.#translate(units);
   }
 
   /** A hot block, and those of its page that soon will be: they may lead to each other in ways not seen in the code. */
@@ -169,47 +210,68 @@ export class TranslationEngine implements Translation {
     );
   }
 
-  #compile(chosen: readonly UnitBlock[][]): void {
-    if (this.#table.room < chosen.length || this.#liveBytes > MAX_BYTES) this.#startOver();
-    const { code } = this.#cpu;
-    const units = chosen.map((blocks) => ({ code, blocks, slot: this.#table.reserve() }));
-    const instance = this.#instantiate(units, true);
+  #translate(units: readonly Unit[]): void {
+    const job = packJob(this.#cpu.code, units);
+    if (this.isEager || this.#compiler?.isReady !== true) {
+      this.counters.awaited++;
+      this.#finish(units, translateAndCompile(unitSources(job), true, this.#now));
+      return;
+    }
+    this.#compiler.begin(job);
+    this.#jobs.push(units);
+    for (const { blocks } of units) for (const block of blocks) this.#underway.add(block);
+  }
+
+  /** Takes what the other thread has done. */
+  #collect(): void {
+    const compiler = this.#compiler;
+    if (compiler === undefined || this.#jobs.length === 0) return;
+    if (!compiler.isReady) this.#abandonJobs();
+    for (let done = compiler.collect(); done !== undefined; done = compiler.collect()) {
+      const units = this.#jobs.shift();
+      if (units === undefined) continue;
+      for (const { blocks } of units) for (const block of blocks) this.#underway.delete(block);
+      this.#finish(units, done);
+    }
+  }
+
+  /** Jobs of a thread that is no longer there; their blocks may be requested again. */
+  #abandonJobs(): void {
+    this.#jobs.length = 0;
+    this.#underway.clear();
+  }
+
+  #finish(units: readonly Unit[], done: TranslatedJob): void {
+    const instance = this.#instantiate(done);
     if (instance === undefined) {
       this.counters.refused += units.length;
       return;
     }
+    this.#liveBytes += done.bytes;
     units.forEach((unit, index) => {
+      // Code that was written in the meantime is stale.
+      if (!unit.blocks.every((block) => this.#isFree(block, NONE))) return;
       this.#install(unit, instance.exports[`u${index}`] as UnitFunction);
     });
   }
 
-  /** Undefined if the host refuses. */
-  #instantiate(units: readonly UnitSource[], isLinked: boolean): WebAssembly.Instance | undefined {
-    const begin = this.#now();
-    const bytes = translate(units, isLinked);
-    const written = this.#now();
-    this.counters.translatingMs += written - begin;
-    this.counters.modules++;
-    this.counters.bytes += bytes.length;
-    if (isLinked) this.#liveBytes += bytes.length;
-    try {
-      return new WebAssembly.Instance(new WebAssembly.Module(bytes), {
-        [IMPORT_MODULE]: { ...this.#imports, [IMPORT_CHAIN]: this.#table.enter },
-      });
-    } catch (error) {
-      if (error instanceof WebAssembly.CompileError || error instanceof RangeError)
-        return undefined;
-      throw error;
-    } finally {
-      this.counters.compilingMs += this.#now() - written;
-    }
+  /** Undefined if the host has refused. */
+  #instantiate(job: TranslatedJob): WebAssembly.Instance | undefined {
+    const { counters } = this;
+    counters.translatingMs += job.translatingMs;
+    counters.compilingMs += job.compilingMs;
+    counters.modules++;
+    counters.bytes += job.bytes;
+    if (job.module === undefined) return undefined;
+    return new WebAssembly.Instance(job.module as WebAssembly.Module, {
+      [IMPORT_MODULE]: { ...this.#imports, [IMPORT_CHAIN]: this.#table.enter },
+    });
   }
 
-  #install(source: UnitSource, run: UnitFunction): void {
+  #install(unit: Unit, run: UnitFunction): void {
     const { code } = this.#cpu;
-    const { slot } = source;
+    const { slot, blocks } = unit;
     this.#table.install(slot, run);
-    const blocks = source.blocks.map(({ at }) => at);
     blocks.forEach((block, entry) => {
       code[block + BLOCK_RUNS] = -((slot << UNIT_SLOT_SHIFT) | entry);
       this.counters.instructions += code[block + BLOCK_COUNT]!;
@@ -217,7 +279,6 @@ export class TranslationEngine implements Translation {
     this.counters.units++;
     this.counters.blocks += blocks.length;
     const page = (((code[blocks[0]! + BLOCK_OFFSET]! >>> 0) - RAM_OFFSET) / 4096) | 0;
-    const unit = { slot, page, blocks };
     const others = this.#byPage.get(page);
     if (others === undefined) this.#byPage.set(page, [unit]);
     else others.push(unit);
@@ -233,7 +294,10 @@ export class TranslationEngine implements Translation {
 
   forgotten(): void {
     for (const page of [...this.#byPage.keys()]) this.pageForgotten(page);
-    this.#requests = [];
+    this.#requests.clear();
+    this.#repeated = 0;
+    this.#jobs.fill(undefined);
+    this.#underway.clear();
     this.#liveBytes = 0;
     this.#table = new UnitTable(this.#cpu.memory.memory);
     this.counters.flushes++;

@@ -8,6 +8,7 @@ import { ACTIVITY, ACTIVITY_SHUTDOWN } from "../../../src/cpu/state-layout.ts";
 import type { EngineOptions } from "../../../src/cpu/vcpu.ts";
 import { RAM_OFFSET } from "../../../src/mmu/machine-layout.ts";
 import { assemble } from "../assembly/assemble.ts";
+import { LateCompiler } from "../late-compiler.ts";
 import { CODE, SYMBOLS, USED, VECTORS } from "./layout.ts";
 import { type Entry, SystemMachine, type SystemMode } from "./system-machine.ts";
 
@@ -55,11 +56,18 @@ interface Contestant {
 const INTERPRETER: EngineOptions = { engine: "interpreter" };
 /** Translates everything, and runs nothing else. */
 const TRANSLATOR: EngineOptions = { engine: "translator", threshold: 0 };
+/** Interprets what it meets until another thread's units are there: some blocks of a program, from some point on. */
+const LATE: EngineOptions = {
+  engine: "translator",
+  threshold: 1,
+  compiler: new LateCompiler(1),
+};
 const CONTESTANTS: readonly Contestant[] = [
   { name: "interpreter", options: INTERPRETER, slice: Number.POSITIVE_INFINITY },
   { name: "translator", options: TRANSLATOR, slice: Number.POSITIVE_INFINITY },
   { name: "interpreter, one at a time", options: INTERPRETER, slice: 1 },
   { name: "translator, three at a time", options: TRANSLATOR, slice: 3 },
+  { name: "translator, late", options: LATE, slice: Number.POSITIVE_INFINITY },
 ];
 /** No program is longer. */
 const LIMIT = 20_000;

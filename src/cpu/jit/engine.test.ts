@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+import { beforeEach, describe, expect, it } from "vitest";
+import { LateCompiler } from "../../../test/support/late-compiler.ts";
+import { CODE, TestMachine } from "../../../test/support/test-machine.ts";
+import { RAX, RCX } from "../state-layout.ts";
+
+/** mov ecx, 1000; again: add eax, 1; dec ecx; jnz again; hlt */
+const LOOP = [0xb9, 0xe8, 3, 0, 0, 0x83, 0xc0, 1, 0xff, 0xc9, 0x75, 0xf9, 0xf4];
+/** More than it takes. */
+const BUDGET = 10_000;
+const ADDED = CODE + 7;
+
+let compiler: LateCompiler;
+let machine: TestMachine;
+
+beforeEach(() => {
+  compiler = new LateCompiler(5);
+  machine = new TestMachine(undefined, { engine: "translator", threshold: 8, compiler });
+  machine.enterLongMode();
+  machine.load(LOOP);
+});
+
+function counters() {
+  return machine.vcpu.translation!.counters;
+}
+
+describe("a translation engine with a compiler on another thread", () => {
+  it("interprets until the unit is there, then runs it", () => {
+    machine.run(BUDGET);
+    expect(machine.register(RAX)).toBe(1000n);
+    expect(compiler.taken).toBeGreaterThan(0);
+    expect(counters().units).toBe(1);
+    // Asked for after 8 rounds and at every 8th from then on: nothing 5 times, then the unit.
+    expect(counters().retired).toBeGreaterThan(2000);
+    expect(counters().retired).toBeLessThan(3 * 1000 - 3 * 40);
+    expect(machine.vcpu.retired).toBe(3 * 1000 + 2);
+  });
+
+  it("has no use for a unit whose code was written while it was translated", () => {
+    machine.run(3 * 10);
+    expect(compiler.taken).toBe(1);
+    machine.memory.write(ADDED, Uint8Array.of(2));
+    machine.run(BUDGET);
+    const before = 10;
+    expect(machine.register(RAX)).toBeGreaterThan(2n * BigInt(1000 - before) - 2n);
+    expect(machine.register(RCX)).toBe(0n);
+    // The first job's unit was not installed; the second one's was.
+    expect(compiler.taken).toBe(2);
+    expect(counters().units).toBe(1);
+  });
+
+  it("has no use for units of before a flush", () => {
+    machine.run(3 * 10);
+    machine.vcpu.cpu.cache.flush();
+    machine.run(BUDGET);
+    expect(machine.register(RAX)).toBe(1000n);
+    expect(counters().units).toBe(1);
+  });
+
+  it("translates by itself what a thread that has ended has left", () => {
+    machine.run(3 * 10);
+    compiler.isReady = false;
+    compiler.delay = Number.POSITIVE_INFINITY;
+    machine.run(BUDGET);
+    expect(machine.register(RAX)).toBe(1000n);
+    expect(counters().units).toBe(1);
+  });
+
+  it("does not wait for a thread that has not begun", () => {
+    compiler.isReady = false;
+    machine.run(BUDGET);
+    expect(compiler.taken).toBe(0);
+    expect(counters().units).toBe(1);
+    expect(machine.register(RAX)).toBe(1000n);
+  });
+});
