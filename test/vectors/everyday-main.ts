@@ -45,6 +45,14 @@ function fill(bytes: Uint8Array, size: 4 | 8, number: () => number): void {
   }
 }
 
+function magnitude(random: SeededRandom): number {
+  const scale = 2 ** (random.below(40) - 12);
+  // Few bits, far apart: results half way between two numbers, or all but gone.
+  if (random.below(3) === 0) return (1 + 2 ** -random.below(53) + 2 ** -random.below(53)) * scale;
+  const value = (1 + random.next() / 2 ** 32) * scale;
+  return random.below(4) === 0 ? Math.floor(value) : value;
+}
+
 /** How often one of a hundred numbers is something else than ordinary. */
 const ODDITIES = [0, 2, 20] as const;
 
@@ -55,8 +63,7 @@ function everyday(random: SeededRandom, size: 4 | 8, oddity: number): () => numb
   odd.push(least, -least, least / 4, most, -most, 2 ** 31, -(2 ** 31), 2 ** 63, 0.5, 2.5);
   return () => {
     if (random.below(100) < oddity) return random.pick(odd);
-    const magnitude = (1 + random.next() / 2 ** 32) * 2 ** (random.below(40) - 12);
-    const value = random.below(4) === 0 ? Math.floor(magnitude) : magnitude;
+    const value = magnitude(random);
     return random.below(2) === 0 ? value : -value;
   };
 }

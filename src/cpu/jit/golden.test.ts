@@ -100,6 +100,8 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "vptest and jz": "db 0xc4, 0xe2, 0x7d, 0x17, 0xc1; jz $+8",
     "vaddsd with a destination of its own": "db 0xc5, 0xf3, 0x58, 0xc2; jmps $+2",
     "vmaxps of 256 bits": "db 0xc5, 0xf4, 0x5f, 0xc2; jmps $+2",
+    "vfmadd231ss, by way of doubles": "db 0xc4, 0xe2, 0x71, 0xb9, 0xc2; jmps $+2",
+    "vfmadd231sd, by sums without error": "db 0xc4, 0xe2, 0xf1, 0xb9, 0xc2; jmps $+2",
     vzeroupper: "db 0xc5, 0xf8, 0x77; jmps $+2",
   },
   "the system": {

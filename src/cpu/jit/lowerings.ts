@@ -18,6 +18,7 @@ import type { UnitEmitter } from "./emitter.ts";
 import { ALU_LOWERINGS } from "./lower/alu.ts";
 import { BIT_LOWERINGS } from "./lower/bit.ts";
 import { BRANCH_LOWERINGS, CONTROL_LOWERINGS } from "./lower/control.ts";
+import { FMA_LOWERINGS } from "./lower/fma.ts";
 import { MOV_LOWERINGS } from "./lower/mov.ts";
 import { MUL_DIV_LOWERINGS } from "./lower/mul-div.ts";
 import { PACKED_CONVERT_LOWERINGS } from "./lower/packed-convert.ts";
@@ -48,6 +49,7 @@ const LOWERINGS: Readonly<Partial<Record<Operation, Lowering>>> = {
   ...SCALAR_FLOAT_LOWERINGS,
   ...PACKED_FLOAT_LOWERINGS,
   ...PACKED_CONVERT_LOWERINGS,
+  ...FMA_LOWERINGS,
 };
 
 /** Lowerings behind which nothing of the block is reached. */
