@@ -5,11 +5,12 @@ import { UsageError } from "./getopt.ts";
 
 export interface LongOption {
   readonly name: string;
-  readonly hasArgument: boolean;
+  /** optional: behind `=` alone. */
+  readonly hasArgument: boolean | "optional";
 }
 
 export interface ParsedLongOptions {
-  /** The last value of each option given; "" for those without an argument. */
+  /** The last value of each option given; "" where it has no argument. */
   readonly values: ReadonlyMap<string, string>;
   readonly operands: readonly string[];
 }
@@ -39,8 +40,8 @@ export function getoptLong(
     if (!hasArgument && equals >= 0) {
       throw new UsageError(`option \`--${name}' doesn't allow an argument`);
     }
-    if (!hasArgument) values.set(name, "");
-    else if (equals >= 0) values.set(name, word.slice(equals + 1));
+    if (equals >= 0) values.set(name, word.slice(equals + 1));
+    else if (hasArgument !== true) values.set(name, "");
     else if (index + 1 < argv.length) values.set(name, argv[++index]!);
     else throw new UsageError(`option \`--${name}' requires an argument`);
   }

@@ -18,6 +18,8 @@ import { askRunner } from "./control-client.ts";
 import { FileByteSource } from "./file-byte-source.ts";
 
 export interface VmInspector {
+  /** A runner has it. */
+  readonly isRunning: boolean;
   /** Throws what goes wrong as a VmmError. */
   ask(request: ControlRequest): Promise<ControlReply>;
   /** Writes back what was changed of a VM at rest, and lets go of it. */
@@ -44,6 +46,7 @@ export function openInspector(
 }
 
 class RunningVm implements VmInspector {
+  readonly isRunning = true;
   readonly #registry: InspectedRegistry;
   readonly #name: string;
 
@@ -74,7 +77,11 @@ class RunningVm implements VmInspector {
 
 const CHANGELESS: ReadonlySet<ControlRequest["kind"]> = new Set(["report", "backtrace", "unit"]);
 
+/** What is counted while a guest runs. */
+const OF_RUNNING_VMS: ReadonlySet<ControlRequest["kind"]> = new Set(["heat-start", "heat"]);
+
 class RestingVm implements VmInspector {
+  readonly isRunning = false;
   readonly #registry: Registry;
   readonly #record: VmRecord;
   readonly #lease: Lease | undefined;
@@ -99,6 +106,12 @@ class RestingVm implements VmInspector {
   }
 
   async ask(request: ControlRequest): Promise<ControlReply> {
+    if (OF_RUNNING_VMS.has(request.kind)) {
+      throw new VmmError(
+        "ERR_VM_STATE",
+        `VM ${this.#record.name} does not run: where a guest spends its time shows while it does`,
+      );
+    }
     const isChange = !CHANGELESS.has(request.kind);
     if (isChange) this.#requireMemory();
     const reply = this.#control.answer(request);

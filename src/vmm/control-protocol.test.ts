@@ -13,6 +13,8 @@ describe("a request to a machine", () => {
     { kind: "backtrace", symbols: "/boot/System.map" },
     { kind: "unit" },
     { kind: "unit", address: "0xffffffff80000000", symbols: "/boot/System.map" },
+    { kind: "heat-start", period: 5000 },
+    { kind: "heat", by: "function", count: 20, symbols: "/boot/System.map" },
   ])("%j is taken as it is", (request) => {
     expect(checkControlRequest(request)).toBe(request);
   });
@@ -36,6 +38,10 @@ describe("a request to a machine", () => {
     { kind: "backtrace", symbols: 7 },
     { kind: "unit", address: 4096 },
     { kind: "unit", symbols: 7 },
+    { kind: "heat-start" },
+    { kind: "heat-start", period: 0 },
+    { kind: "heat", by: "moon", count: 20 },
+    { kind: "heat", by: "block", count: -1 },
   ])("%j is refused", (value) => {
     expect(() => checkControlRequest(value)).toThrow(VmmError);
   });

@@ -3,7 +3,9 @@
 // told. All of it is plain JSON; 64-bit values are hexadecimal text. Requests may come from another process,
 // so they are checked, not believed.
 import { VmmError, type VmmErrorCode } from "../base/errors.ts";
+import type { BlockState } from "../cpu/jit/unit.ts";
 import type { CpuTopology } from "./firmware/description.ts";
+import { HEAT_GROUPS, type HeatGroup, type HeatReport } from "./heat-report.ts";
 import type { Statistic } from "./statistics.ts";
 import type { SuspendHow } from "./suspend.ts";
 import {
@@ -55,16 +57,28 @@ export interface VmReport {
   readonly stats: readonly Statistic[];
 }
 
+/** A guest block of a unit: what runs it, and its samples if some were taken. */
+export interface UnitBlockReport {
+  readonly address: string;
+  readonly instructions: number;
+  readonly state: BlockState;
+  readonly samples: number | undefined;
+}
+
 /** What the translator makes of a place in guest code. */
 export interface UnitReport {
   readonly address: string;
-  readonly blocks: number;
+  readonly blocks: readonly UnitBlockReport[];
   readonly instructions: number;
   /** Lines: the guest's instructions, and the WebAssembly as text. */
   readonly guest: readonly string[];
   readonly wasm: readonly string[];
   /** The WebAssembly module's bytes, two hexadecimal digits each. */
   readonly module: string;
+  /** How many samples of heat were taken, of which {@link UnitBlockReport.samples} are a part. */
+  readonly samples: number;
+  /** How often a block is interpreted before it is translated; undefined if there is no translator. */
+  readonly threshold: number | undefined;
 }
 
 export type ControlRequest =
@@ -87,13 +101,23 @@ export type ControlRequest =
   /** `symbols`: path of a System.map or of a kernel with symbols, instead of what the guest's memory has. */
   | { readonly kind: "backtrace"; readonly symbols?: string }
   /** `address`: linear, in the address space that the vCPU is in; without it, that of the next instruction. */
-  | { readonly kind: "unit"; readonly address?: string; readonly symbols?: string };
+  | { readonly kind: "unit"; readonly address?: string; readonly symbols?: string }
+  /** Begins to sample where the guest is, once in `period` instructions, and forgets earlier samples. */
+  | { readonly kind: "heat-start"; readonly period: number }
+  /** Ends that, and tells. */
+  | {
+      readonly kind: "heat";
+      readonly by: HeatGroup;
+      readonly count: number;
+      readonly symbols?: string;
+    };
 
 export type ControlReply =
   | { readonly kind: "done" }
   | { readonly kind: "report"; readonly report: VmReport }
   | { readonly kind: "backtrace"; readonly lines: readonly string[] }
   | { readonly kind: "unit"; readonly unit: UnitReport }
+  | { readonly kind: "heat"; readonly heat: HeatReport }
   /** False: the guest does not listen for the button, so nothing will come of it. */
   | { readonly kind: "power-button"; readonly isHeard: boolean }
   | { readonly kind: "error"; readonly code: VmmErrorCode; readonly message: string };
@@ -137,6 +161,8 @@ const SHAPES: Readonly<Record<ControlRequest["kind"], Readonly<Record<string, Ch
   "lapic-local-irq": { pin: is32 },
   backtrace: { symbols: isOptional(isText) },
   unit: { address: isOptional(is64), symbols: isOptional(isText) },
+  "heat-start": { period: (value) => is32(value) && value !== 0 },
+  heat: { by: isOneOf(HEAT_GROUPS), count: is32, symbols: isOptional(isText) },
 };
 
 /** Throws ERR_BAD_OPTION for anything that is not a request. */

@@ -27,6 +27,8 @@ import type {
 } from "./control-protocol.ts";
 import { guestSymbols, type SymbolSources } from "./guest-symbols.ts";
 import { GuestView } from "./guest-view.ts";
+import { HeatSampler } from "./heat.ts";
+import { type HeatQuestion, type HeatReport, heatReport } from "./heat-report.ts";
 import type { Machine } from "./machine.ts";
 import { LVT_ORDER, type Statistic } from "./statistics.ts";
 import type { SuspendHow } from "./suspend.ts";
@@ -39,7 +41,7 @@ import {
   writeRegister,
 } from "./vcpu-registers.ts";
 
-type Question = "report" | "power-button" | "backtrace" | "unit";
+type Question = "report" | "power-button" | "backtrace" | "unit" | "heat";
 type Change = Exclude<ControlRequest["kind"], Question>;
 type Handlers<Kind extends ControlRequest["kind"], Result> = {
   readonly [K in Kind]: (request: Extract<ControlRequest, { kind: K }>) => Result;
@@ -56,10 +58,14 @@ export class MachineControl {
     }),
     backtrace: ({ symbols }) => ({ kind: "backtrace", lines: this.#backtrace(symbols) }),
     unit: ({ address, symbols }) => ({ kind: "unit", unit: this.#unit(address, symbols) }),
+    heat: ({ by, count, symbols }) => ({ kind: "heat", heat: this.#heat({ by, count }, symbols) }),
   };
   readonly #changes: Handlers<Change, void> = {
     nmi: () => this.#machine.vcpu.requestNmi(),
     stop: () => this.#machine.loop.stop(),
+    "heat-start": ({ period }) => {
+      this.#machine.heatSampler = new HeatSampler(this.#machine.vcpu, period);
+    },
     suspend: ({ how }) => this.#suspend(how),
     "set-register": ({ register, value }) =>
       writeRegister(this.#machine.vcpu, register, BigInt(value)),
@@ -103,6 +109,7 @@ export class MachineControl {
 
   #unit(address: string | undefined, path: string | undefined): UnitReport {
     const { cpu } = this.#machine.vcpu;
+    const heat = this.#machine.heatSampler?.heat;
     const at = address === undefined ? new GuestView(cpu).codeAddress : BigInt(address);
     const symbols = guestSymbols(cpu, this.#symbols, path);
     const { blocks, instructions, guest, wasm, module } = listUnit(cpu, at, (place) => {
@@ -110,8 +117,38 @@ export class MachineControl {
       if (hit === undefined) return undefined;
       return hit.offset === 0n ? hit.name : `${hit.name}+${hex(hit.offset)}`;
     });
-    const digits = Array.from(module, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return { address: hex(at), blocks, instructions, guest, wasm, module: digits };
+    const counted = new Map(heat?.places.map(({ offset, samples }) => [offset, samples]));
+    return {
+      address: hex(at),
+      blocks: blocks.map(({ address: start, offset, ...rest }) => ({
+        address: hex(start),
+        ...rest,
+        samples: heat === undefined ? undefined : (counted.get(offset) ?? 0),
+      })),
+      instructions,
+      guest,
+      wasm,
+      module: Array.from(module, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+      samples: heat?.samples ?? 0,
+      threshold: this.#threshold,
+    };
+  }
+
+  #heat(question: HeatQuestion, path: string | undefined): HeatReport {
+    const { heatSampler, vcpu } = this.#machine;
+    if (heatSampler === undefined) {
+      throw new VmmError("ERR_VM_STATE", `heat of VM ${this.#machine.config.name} is not sampled`);
+    }
+    heatSampler.stop();
+    // Names may have to be looked for in all of memory.
+    const symbols = question.count === 0 ? undefined : guestSymbols(vcpu.cpu, this.#symbols, path);
+    const report = heatReport(vcpu.cpu, heatSampler.heat, question, (at) => symbols?.lookup(at));
+    return { ...report, threshold: this.#threshold };
+  }
+
+  get #threshold(): number | undefined {
+    const { translation } = this.#machine.vcpu;
+    return translation && translation.countMask + 1;
   }
 
   #suspend(how: SuspendHow): void {

@@ -23,6 +23,7 @@ import type { Capability } from "./control-protocol.ts";
 import { type Entropy, SeededEntropy } from "./entropy.ts";
 import { type FirmwareTables, writeFirmwareTables } from "./firmware/firmware-tables.ts";
 import { describeFirmware } from "./firmware-description.ts";
+import type { HeatSampler } from "./heat.ts";
 import type { MachineConfig, PciSlot } from "./machine-config.ts";
 import { Platform } from "./platform.ts";
 import { isPlatformMsr, readPlatformMsr } from "./platform-msrs.ts";
@@ -65,6 +66,8 @@ export class Machine {
   /** Where the firmware tables are, once {@link start} has written them. */
   firmware: FirmwareTables | undefined;
   trace: Trace | undefined;
+  /** Counts where the guest is, from when this is set on. */
+  heatSampler: HeatSampler | undefined;
 
   readonly #host: MachineHost;
   readonly #entropy: Entropy;

@@ -55,13 +55,16 @@ export class RunLoop {
       clock.runDue();
       const result = this.#result(limit);
       if (result !== undefined) return result;
-      let exit = vcpu.run(Math.min(clock.budget(), limit - vcpu.retired));
+      const { heatSampler: heat } = this.#machine;
+      const ahead = Math.min(clock.budget(), limit - vcpu.retired);
+      let exit = vcpu.run(heat === undefined ? ahead : Math.min(ahead, heat.ahead));
       this.#handle(exit);
       // A driver asks ports one after the other: no look at the clock and the host for each.
       while (exit.kind === "inout" && this.#result(limit) === undefined) {
         exit = vcpu.resume();
         this.#handle(exit);
       }
+      heat?.look();
     }
   }
 

@@ -171,6 +171,12 @@ const MISTAKES: Readonly<Record<string, readonly Mistake[]>> = {
     failed("tshyve backtrace -s @text vm", /text names no text symbol: it is no System.map/),
     usage("tshyve jit", "expected the name of one VM: --vm=name"),
     usage("tshyve jit --vm=vm --address=start", "'start' is not an address: expected 0x and up to"),
+    usage("tshyve jit --vm=vm --hot=few", "'few' is no number of places: expected up to 10000"),
+    usage("tshyve jit --vm=vm --hot --seconds=0", "'0' is no number of seconds: expected up to"),
+    usage("tshyve jit --vm=vm --hot --by=moon", "'moon' is nothing to list: expected block, unit,"),
+    usage("tshyve jit --vm=vm --hot --address=0x1000", "--address does not go with --hot"),
+    usage("tshyve jit --vm=vm --by=page", "--by goes with --hot"),
+    failed("tshyve jit --vm=vm --hot", "VM vm does not run: where a guest spends its time shows"),
     failed("tshyve jit --vm=nosuch", "VM nosuch does not exist"),
     failed(
       "tshyve jit --vm=vm --address=0x7fffffffffffffff",

@@ -129,7 +129,10 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     const file = room.path("unit.wasm");
     const args = ["jit", "--vm=vm", "--address=0x100000", `--symbols=${map}`, `--wasm=${file}`];
     const { stdout } = await room.run("tshyve", args);
-    expect(stdout).toMatch(/^0x100000: \d+ blocks?, \d+ instructions, \d+ bytes of WebAssembly\n/);
+    expect(stdout).toMatch(
+      /^0x100000: \d+ blocks?, \d+ instructions, [\d,]+ bytes of WebAssembly\n/,
+    );
+    expect(stdout).toMatch(/^0x100000 +\d+ +interpreter, entered once$/m);
     expect(stdout).toContain("\n0x100000 <start>:\n");
     expect(stdout).toContain("func $u0 (param i32) (result i32)\n");
     expect(WebAssembly.validate(readFileSync(file))).toBe(true);
@@ -139,7 +142,29 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     });
     bhyve.process.kill("SIGINT");
     await bhyve.ended;
-    expect((await room.run("tshyve", args)).stdout).toBe(stdout);
+    const atRest = (await room.run("tshyve", args)).stdout;
+    expect(atRest).toContain("\nThe VM is at rest: what ran how often is forgotten.\n");
+    const guest = (text: string) => text.slice(text.indexOf("\n0x100000 <start>:\n"));
+    expect(guest(atRest)).toBe(guest(stdout));
+  });
+
+  it("shows where its guest spends its instructions, while that runs", async () => {
+    const bhyve = await started(SPINNING_GUEST);
+    const map = room.file("System.map", "0000000000100000 T start\n");
+    const args = ["jit", "--vm=vm", `--symbols=${map}`];
+    const hot = await room.run("tshyve", [...args, "--hot=3", "--by=function", "--seconds=0.5"]);
+    expect(hot.stderr).toBe("");
+    const lines = hot.stdout.split("\n");
+    expect(lines[0]).toMatch(
+      /^VM vm: 0.5 seconds, [\d,]+ instructions, \d+\.\d % of them in units$/,
+    );
+    expect(lines[2]).toMatch(/^ *share +translated +hottest at +mode +blocks +run by +name$/);
+    expect(lines[3]).toMatch(/^100\.0 % +\d+ % +0x10000\d +kernel +\d+ +unit \d+ +start$/);
+    const { stdout } = await room.run("tshyve", [...args, "--address=0x100007"]);
+    expect(stdout).toMatch(/^block +instructions +of the latest --hot +run by$/m);
+    expect(stdout).toMatch(/^0x100007 +\d+ +\d+\.\d % +unit \d+$/m);
+    bhyve.process.kill("SIGINT");
+    await bhyve.ended;
   });
 
   it("is reached by a name as long as names may be", async () => {

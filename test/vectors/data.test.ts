@@ -40,6 +40,24 @@ describe.each(ENGINES)("the %s", (engine) => {
   );
 });
 
+describe("the translator", () => {
+  it(
+    "does with floats what the interpreter does, on everyday operands by itself",
+    () => {
+      const files = VECTOR_SETS.filter(({ name }) => HAS_FLOATS.has(name)).map(setPath);
+      const { status, output, lastLine } = runTool("test/vectors/everyday-main.ts", files);
+      expect(lastLine, output).toMatch(/^\d{4,} compared, 0 different$/);
+      expect(status).toBe(0);
+      for (const mnemonic of ["addps", "divsd", "vmaxpd", "vcvttps2dq", "vsqrtsd", "vroundps"]) {
+        expect(output).toMatch(new RegExp(`^${mnemonic} [1-9]\\d*/`, "m"));
+      }
+    },
+    TIMEOUT_MS,
+  );
+});
+
+const HAS_FLOATS: ReadonlySet<string> = new Set(["sse", "avx", "fma"]);
+
 describe("the recorded vectors", () => {
   it("are the sets that the generator knows, and no other files", () => {
     const files = readdirSync(DATA_DIRECTORY).map((name) => `${DATA_DIRECTORY}/${name}`);

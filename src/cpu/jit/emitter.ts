@@ -121,8 +121,8 @@ export class UnitEmitter extends FlagEmitter {
   /** Position of the guest block being written, its header, and its offset in its page. */
   index = 0;
   block = 0;
-  /** The block being written has made sure that vector instructions do not fault. */
-  isVectorChecked = false;
+  /** The encodings for which the block being written has made sure that vector instructions do not fault. */
+  readonly checkedVectors = new Set<"legacy" | "vex">();
   /** Kind that each block leaves behind, as far as blocks are written. */
   readonly #leftKinds: number[] = [];
 
@@ -417,7 +417,7 @@ export class UnitEmitter extends FlagEmitter {
     this.block = at;
     this.offsetInPage = this.code[at + BLOCK_OFFSET]! & 0xfff;
     this.knownKind = -1;
-    this.isVectorChecked = false;
+    this.checkedVectors.clear();
     this.#origin("block", at);
     this.#bail = fn.block(TYPE_EMPTY, `bail${index}`);
     this.#self = fn.loop(TYPE_EMPTY, `again${index}`);

@@ -18,13 +18,18 @@ import type { UnitEmitter } from "./emitter.ts";
 import { ALU_LOWERINGS } from "./lower/alu.ts";
 import { BIT_LOWERINGS } from "./lower/bit.ts";
 import { BRANCH_LOWERINGS, CONTROL_LOWERINGS } from "./lower/control.ts";
+import { FMA_LOWERINGS } from "./lower/fma.ts";
 import { MOV_LOWERINGS } from "./lower/mov.ts";
 import { MUL_DIV_LOWERINGS } from "./lower/mul-div.ts";
+import { PACKED_CONVERT_LOWERINGS } from "./lower/packed-convert.ts";
 import { PACKED_FLOAT_LOWERINGS } from "./lower/packed-float.ts";
 import { SCALAR_FLOAT_LOWERINGS } from "./lower/scalar-float.ts";
 import { SHIFT_LOWERINGS } from "./lower/shift.ts";
 import { SYSTEM_ENDINGS, SYSTEM_LOWERINGS } from "./lower/system.ts";
-import { VECTOR_LOWERINGS } from "./lower/vector.ts";
+import { VECTOR_AVX_LOWERINGS } from "./lower/vector-avx.ts";
+import { VECTOR_INTEGER_LOWERINGS } from "./lower/vector-integer.ts";
+import { VECTOR_MOVE_LOWERINGS } from "./lower/vector-move.ts";
+import { VECTOR_SHUFFLE_LOWERINGS } from "./lower/vector-shuffle.ts";
 import { canAddress } from "./memory-path.ts";
 import type { Lowering } from "./operand.ts";
 import { endOf, operationOf } from "./unit.ts";
@@ -37,9 +42,14 @@ const LOWERINGS: Readonly<Partial<Record<Operation, Lowering>>> = {
   ...MUL_DIV_LOWERINGS,
   ...CONTROL_LOWERINGS,
   ...SYSTEM_LOWERINGS,
-  ...VECTOR_LOWERINGS,
+  ...VECTOR_MOVE_LOWERINGS,
+  ...VECTOR_INTEGER_LOWERINGS,
+  ...VECTOR_SHUFFLE_LOWERINGS,
+  ...VECTOR_AVX_LOWERINGS,
   ...SCALAR_FLOAT_LOWERINGS,
   ...PACKED_FLOAT_LOWERINGS,
+  ...PACKED_CONVERT_LOWERINGS,
+  ...FMA_LOWERINGS,
 };
 
 /** Lowerings behind which nothing of the block is reached. */

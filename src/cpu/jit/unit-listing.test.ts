@@ -4,6 +4,7 @@ import { assemble } from "../../../test/support/assembly/assemble.ts";
 import { CODE, PAGE_TABLES, TestMachine } from "../../../test/support/test-machine.ts";
 import { VmmError } from "../../base/errors.ts";
 import { RAM_OFFSET } from "../../mmu/machine-layout.ts";
+import { RIP } from "../state-layout.ts";
 import { listUnit, type UnitListing } from "./unit-listing.ts";
 
 const SOURCE = `
@@ -12,6 +13,8 @@ const SOURCE = `
   inner: ret
   out:   hlt
          at ${CODE + 0x1000 - 1}; db 0x48, 0x89, 0xc3`;
+
+const LOOP = "mov ecx, 5000; jmps again; again: dec ecx; nop; jnz again; hlt";
 
 let machine: TestMachine;
 beforeEach(() => {
@@ -31,7 +34,7 @@ describe("the listing of a unit", () => {
   it("has all code that a place leads to inside its page", () => {
     machine.enterLongMode();
     const { blocks, instructions, guest } = listed();
-    expect({ blocks, instructions }).toEqual({ blocks: 5, instructions: 7 });
+    expect({ blocks: blocks.length, instructions }).toEqual({ blocks: 5, instructions: 7 });
     expect(guest.slice(0, 5)).toEqual([
       "0x100000 <start>:",
       "  0x100000  488b4300                mov rax, qword ptr [rbx]",
@@ -49,6 +52,20 @@ describe("the listing of a unit", () => {
     expect(wasm[at - 1]?.trim()).toBe("i64.load  local.set $rax");
     expect(wasm[at + 1]?.trim()).toMatch(/^local\.get \$rax /);
     expect(WebAssembly.validate(Uint8Array.from(module))).toBe(true);
+  });
+
+  it("has how often the interpreter has entered each block, and the unit of those that are translated", () => {
+    machine = new TestMachine(undefined, { engine: "translator" });
+    machine.enterLongMode();
+    for (const { at, bytes } of assemble(LOOP, { origin: CODE }).pieces) {
+      machine.memory.bytes.set(bytes, RAM_OFFSET + at);
+    }
+    machine.state[RIP] = CODE;
+    machine.vcpu.run(10);
+    const states = () => listed().blocks.map(({ state }) => state);
+    expect(states()).toEqual([{ entered: 1 }, { entered: 2 }, { entered: 0 }]);
+    machine.vcpu.run(3000);
+    expect(states().slice(0, 2)).toEqual([{ entered: 1 }, { unit: 1 }]);
   });
 
   it("leaves the vCPU and the guest's page tables as they are", () => {
@@ -74,7 +91,7 @@ describe("the listing of a unit", () => {
     machine.enterLongMode();
     machine.vcpu.cpu.breakpoints.set([BigInt(CODE + 7)]);
     const { blocks, guest } = listed();
-    expect({ blocks, guest }).toMatchObject({ blocks: 1, guest: { length: 3 } });
+    expect({ blocks, guest }).toMatchObject({ blocks: { length: 1 }, guest: { length: 3 } });
     expect(() => listed(CODE + 7)).toThrow(/or a breakpoint is on it/);
   });
 });

@@ -17,11 +17,20 @@ import { isFlatKey } from "../system/mode.ts";
 import type { Origin, UnitEmitter } from "./emitter.ts";
 import { placeName } from "./state-names.ts";
 import { translate } from "./translator.ts";
-import { endOf, selectUnit } from "./unit.ts";
+import { type BlockState, blockState, endOf, selectUnit } from "./unit.ts";
 import { printModule, type Remark } from "./wasm/print-module.ts";
 
+/** A guest block of a listing, and what runs it in this vCPU. */
+export interface ListedBlock {
+  readonly address: bigint;
+  /** Place of its first byte in the machine's memory. */
+  readonly offset: number;
+  readonly instructions: number;
+  readonly state: BlockState;
+}
+
 export interface UnitListing {
-  readonly blocks: number;
+  readonly blocks: readonly ListedBlock[];
   readonly instructions: number;
   /** Lines without line ends. */
   readonly guest: readonly string[];
@@ -59,7 +68,12 @@ export function listUnit(cpu: Cpu, address: bigint, symbolAt: SymbolResolver): U
     emitter = each;
   });
   return {
-    blocks: blocks.length,
+    blocks: blocks.map((block) => ({
+      address: text.addressOf(block),
+      offset: cpu.code[block + BLOCK_OFFSET]! >>> 0,
+      instructions: cpu.code[block + BLOCK_COUNT]!,
+      state: blockState(cpu.code, block),
+    })),
     instructions: blocks.reduce((sum, block) => sum + cpu.code[block + BLOCK_COUNT]!, 0),
     guest: blocks.flatMap((block) => text.block(block)),
     wasm: printModule(module, {
@@ -152,19 +166,20 @@ export class GuestText {
   }
 
   #name(block: number): string {
-    const address = this.#addressOf(block);
+    const address = this.addressOf(block);
     const symbol = this.#symbolAt(address);
     return symbol === undefined ? hex(address) : `${hex(address)} <${symbol}>`;
   }
 
-  #addressOf(block: number): bigint {
+  /** Linear address of its first instruction. */
+  addressOf(block: number): bigint {
     return this.#page + BigInt(this.#cpu.code[block + BLOCK_OFFSET]! & 0xfff);
   }
 
   #instruction(block: number, p: number) {
     const { code, memory, codeSize } = this.#cpu;
     const distance = p === block + BLOCK_HEADER ? 0 : code[p - RECORD_WORDS + NEXT]!;
-    const address = this.#addressOf(block) + BigInt(distance);
+    const address = this.addressOf(block) + BigInt(distance);
     const offset = (code[block + BLOCK_OFFSET]! >>> 0) + distance;
     const end = Math.min(offset + MAX_INSTRUCTION, offset - (offset % 4096) + 4096);
     const window = memory.bytes.subarray(offset, end);

@@ -2,8 +2,15 @@
 // What is translated together: blocks of one page that lead to each other by direct branches, starting from
 // those that have become hot. Only blocks that were executed are known, so cold paths stay out.
 import { IMM, INFO, INFO_FAR_TARGET, NEXT, OP, RECORD_WORDS, ROW } from "../decode/record.ts";
-import { BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_OFFSET } from "../interp/code-cache.ts";
+import {
+  BLOCK_COUNT,
+  BLOCK_HEADER,
+  BLOCK_KEY,
+  BLOCK_OFFSET,
+  BLOCK_RUNS,
+} from "../interp/code-cache.ts";
 import { OP_NEXT } from "../interp/hot-ops.ts";
+import { UNIT_SLOT_SHIFT } from "../interp/translation.ts";
 import type { Operation } from "../isa/operations.ts";
 import { ISA_ROWS } from "../isa/table.ts";
 
@@ -27,6 +34,18 @@ export function operationOf(code: Int32Array, p: number): Operation {
 /** A block that ends with a near relative call. */
 export function isCall(code: Int32Array, block: number): boolean {
   return operationOf(code, endOf(code, block) - RECORD_WORDS) === "call";
+}
+
+/** What runs a block, and how warm it is. */
+export type BlockState =
+  /** A unit, by its place in the table. */
+  | { readonly unit: number; readonly entered?: undefined }
+  /** The interpreter, which has entered it so often. */
+  | { readonly entered: number; readonly unit?: undefined };
+
+export function blockState(code: Int32Array, block: number): BlockState {
+  const runs = code[block + BLOCK_RUNS]!;
+  return runs < 0 ? { unit: -runs >> UNIT_SLOT_SHIFT } : { entered: runs };
 }
 
 /** Where control can go from a block without leaving the page, in bytes from the block's start. */

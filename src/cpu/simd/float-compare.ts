@@ -13,6 +13,11 @@ export const UNORDERED = 8;
 /** Outcomes that the predicates 0-15 accept; 16-31 accept the same. */
 const ACCEPTED = [2, 1, 3, 8, 13, 14, 12, 7, 10, 9, 11, 0, 5, 6, 4, 15] as const;
 
+/** The outcomes that a predicate accepts. */
+export function acceptedOutcomes(predicate: number): number {
+  return ACCEPTED[predicate & 15]!;
+}
+
 /** Predicates that find a quiet NaN invalid, one bit each: of 0-15, and of 16-31 just the others. */
 const SIGNALLING = 0b0110_0110_0110_0110;
 

@@ -125,7 +125,7 @@ function bitTest(change: Change): Lowering {
 }
 
 /** Replaces all six flags by what is on the stack (i32, in their places). */
-function setExplicit(e: UnitEmitter): void {
+export function setExplicit(e: UnitEmitter): void {
   e.flagsUsed();
   e.fn.get(e.flags).i32(~FLAGS_ARITHMETIC).op("i32.and").op("i32.or").set(e.flags);
   e.fn.i32(CC_EXPLICIT).set(e.ccKind);
@@ -268,6 +268,86 @@ function lowest(name: "blsi" | "blsmsk" | "blsr"): Lowering {
   };
 }
 
+/** Pushes `value` as long as the count (i32) is below the width, else what `beyond` pushes. */
+function pushIfBelow(
+  e: UnitEmitter,
+  width: number,
+  count: Local,
+  value: () => void,
+  beyond: () => void,
+): void {
+  value();
+  beyond();
+  e.fn
+    .get(count)
+    .i32(8 << width)
+    .op("i32.lt_u")
+    .op("select");
+}
+
+/** Pushes the lowest bits of a value, as many as the count (i32) says. */
+function pushLowest(e: UnitEmitter, width: number, value: Local, count: Local): void {
+  const { fn } = e;
+  const below = () => {
+    constant(e, width, 1);
+    fn.get(count);
+    if (width === WIDTH_64) fn.op("i64.extend_i32_u");
+    operate(e, width, "shl");
+    constant(e, width, 1);
+    operate(e, width, "sub");
+  };
+  pushIfBelow(e, width, count, below, () => constant(e, width, -1));
+  fn.get(value);
+  operate(e, width, "and");
+}
+
+/** Pushes a byte of operand C, a register. */
+function countOfC(e: UnitEmitter, p: number, shift: 0 | 8): Local {
+  const count = e.temp(TYPE_I32);
+  e.get32(e.slotC(p));
+  if (shift !== 0) e.fn.i32(shift).op("i32.shr_u");
+  e.fn.i32(0xff).op("i32.and").set(count);
+  return count;
+}
+
+/** Clears the bits of B from the number in C's low byte up. */
+function bzhi(e: UnitEmitter, p: number): boolean {
+  const width = e.width(p);
+  const b = operandLocal(e, p, e.slotB(p), width);
+  const count = countOfC(e, p, 0);
+  const result = e.temp(typeOf(width));
+  pushLowest(e, width, b, count);
+  e.fn.set(result);
+  return logic(e, p, result, () => {
+    e.fn
+      .i32((8 << width) - 1)
+      .get(count)
+      .op("i32.lt_u");
+  });
+}
+
+/** Bits 7:0 of C are the first bit of B to take, bits 15:8 how many. */
+function bextr(e: UnitEmitter, p: number): boolean {
+  const { fn } = e;
+  const width = e.width(p);
+  const b = operandLocal(e, p, e.slotB(p), width);
+  const start = countOfC(e, p, 0);
+  const length = countOfC(e, p, 8);
+  const shifted = () => {
+    fn.get(b).get(start);
+    if (width === WIDTH_64) fn.op("i64.extend_i32_u");
+    operate(e, width, "shr_u");
+  };
+  pushIfBelow(e, width, start, shifted, () => constant(e, width, 0));
+  fn.set(b);
+  pushLowest(e, width, b, length);
+  fn.tee(b);
+  popRegister(e, e.slotA(p), width);
+  pushZeroFlag(e, width, b);
+  setExplicit(e);
+  return true;
+}
+
 export const BIT_LOWERINGS = {
   bt: bitTest("keep"),
   bts: bitTest("set"),
@@ -282,4 +362,6 @@ export const BIT_LOWERINGS = {
   blsi: lowest("blsi"),
   blsmsk: lowest("blsmsk"),
   blsr: lowest("blsr"),
+  bzhi,
+  bextr,
 } as const;

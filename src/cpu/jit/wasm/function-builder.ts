@@ -26,9 +26,12 @@ import {
   OP_SIMD,
   PLAIN,
   type Plain,
+  SIMD_CONST,
+  SIMD_ELEMENT,
   SIMD_MEMORY,
   SIMD_PLAIN,
   SIMD_SHUFFLE,
+  type SimdElementOp,
   type SimdMemoryOp,
   type SimdPlain,
   TYPE_EMPTY,
@@ -48,6 +51,8 @@ export interface FunctionNames {
   readonly locals: ReadonlyMap<number, string>;
   readonly labels: ReadonlyMap<number, string>;
 }
+
+const ZEROES: readonly number[] = new Array(16).fill(0);
 
 export class FunctionBuilder {
   #code = new ByteBuffer(4096);
@@ -162,6 +167,22 @@ export class FunctionBuilder {
   simd(name: SimdPlain): this {
     this.#code.byte(OP_SIMD);
     this.#code.u32(SIMD_PLAIN[name]);
+    return this;
+  }
+
+  /** With the number of an element. */
+  simdElement(name: SimdElementOp, element: number): this {
+    this.#code.byte(OP_SIMD);
+    this.#code.u32(SIMD_ELEMENT[name]);
+    this.#code.byte(element);
+    return this;
+  }
+
+  /** A vector of sixteen bytes; without them, of zeroes. */
+  v128(bytes: readonly number[] = ZEROES): this {
+    this.#code.byte(OP_SIMD);
+    this.#code.u32(SIMD_CONST);
+    this.#code.bytes(bytes);
     return this;
   }
 

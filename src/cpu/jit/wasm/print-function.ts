@@ -25,6 +25,8 @@ import {
   OP_RETURN_CALL_INDIRECT,
   OP_SIMD,
   PLAIN,
+  SIMD_CONST,
+  SIMD_ELEMENT,
   SIMD_MEMORY,
   SIMD_PLAIN,
   SIMD_SHUFFLE,
@@ -73,6 +75,9 @@ const MEMORY_NAMES = new Map(Object.entries(MEMORY).map(([name, [opcode]]) => [o
 const SIMD_NAMES = new Map(Object.entries(SIMD_PLAIN).map(([name, opcode]) => [opcode, name]));
 const SIMD_MEMORY_NAMES = new Map(
   Object.entries(SIMD_MEMORY).map(([name, [opcode]]) => [opcode, name]),
+);
+const SIMD_ELEMENT_NAMES = new Map(
+  Object.entries(SIMD_ELEMENT).map(([name, opcode]) => [opcode, name]),
 );
 const BLOCK_NAMES = new Map([
   [OP_BLOCK, "block"],
@@ -252,12 +257,23 @@ class FunctionPrinter {
     const plain = SIMD_NAMES.get(opcode as (typeof SIMD_PLAIN)[keyof typeof SIMD_PLAIN]);
     if (plain !== undefined) return plain;
     if (opcode === SIMD_SHUFFLE) return `i8x16.shuffle ${[...reader.bytes(16)].join(" ")}`;
+    if (opcode === SIMD_CONST) return `v128.const i32x4 ${wordsText(reader.bytes(16))}`;
+    const element = SIMD_ELEMENT_NAMES.get(
+      opcode as (typeof SIMD_ELEMENT)[keyof typeof SIMD_ELEMENT],
+    );
+    if (element !== undefined) return `${element} ${reader.byte()}`;
     const memory = SIMD_MEMORY_NAMES.get(
       opcode as (typeof SIMD_MEMORY)[keyof typeof SIMD_MEMORY][0],
     );
     if (memory !== undefined) return this.#memory(memory);
     throw new RangeError(`0xfd ${opcode} is no instruction of the translator's`);
   }
+}
+
+/** Four words of four bytes. */
+function wordsText(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return [0, 4, 8, 12].map((at) => `0x${view.getUint32(at, true).toString(16)}`).join(" ");
 }
 
 /** Decimal as long as one sees what it is. */

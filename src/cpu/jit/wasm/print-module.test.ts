@@ -9,8 +9,10 @@ import {
   type MemoryOp,
   PLAIN,
   type Plain,
+  SIMD_ELEMENT,
   SIMD_MEMORY,
   SIMD_PLAIN,
+  type SimdElementOp,
   type SimdMemoryOp,
   type SimdPlain,
   TYPE_EMPTY,
@@ -39,6 +41,9 @@ describe("a printed function", () => {
     for (const name of Object.keys(SIMD_PLAIN) as SimdPlain[]) {
       expect(printed(new FunctionBuilder(0).simd(name))).toBe(name);
     }
+    for (const name of Object.keys(SIMD_ELEMENT) as SimdElementOp[]) {
+      expect(printed(new FunctionBuilder(0).simdElement(name, 1))).toBe(`${name} 1`);
+    }
     for (const name of Object.keys(MEMORY) as MemoryOp[]) {
       expect(printed(new FunctionBuilder(0).memory(name))).toBe(name);
     }
@@ -51,6 +56,7 @@ describe("a printed function", () => {
     const fn = new FunctionBuilder(0).i32(-1).i32(-2048).i64(0, -0x80000000).i64(-1023);
     fn.f32(0.5).f64(-1.25).memory("i64.load", 4248).call(3).returnCall(2);
     fn.shuffle([0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 31]).returnCallIndirect(4);
+    fn.v128([1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255]).v128();
     expect(printed(fn).split(/ {2}|\n/)).toEqual([
       "i32.const -1",
       "i32.const 0xfffff800",
@@ -63,6 +69,8 @@ describe("a printed function", () => {
       "return_call $f2",
       "i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 31",
       "return_call_indirect (type 4)",
+      "v128.const i32x4 0x4030201 0x0 0x0 0xffffffff",
+      "v128.const i32x4 0x0 0x0 0x0 0x0",
     ]);
   });
 
