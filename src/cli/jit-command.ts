@@ -12,7 +12,7 @@ import { getoptLong } from "./getopt-long.ts";
 import type { CommandFrame } from "./run-main.ts";
 
 export const JIT: CommandFrame = {
-  name: "jit",
+  name: "tshyve jit",
   usage: `usage: tshyve jit --vm=name [--address=0x...] [--symbols=file] [--wasm=file]
 
 Prints guest code from an address on, as far as it leads inside its page, and the

@@ -24,7 +24,7 @@ export const RUN: CommandFrame = {
                   [--expect text|/re/]... [--fail text|/re/]... [--script file]
                   [--timeout 90s] [--wall-timeout 5m] [--max-instructions n]
                   [--log file] [--junit file] [--capsule dir | --no-capsule] [-- command ...]
-       tshyve run --replay dir [--max-instructions n]
+       tshyve run --replay dir [--max-instructions n] [--log file] [--junit file]
 
 Loads a guest, runs it, watches its console, and says how it went. Nothing is left behind.
 

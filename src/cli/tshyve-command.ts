@@ -104,6 +104,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export function tshyve(argv: readonly string[]): Promise<number> | number {
   const [name, ...rest] = argv;
   if (name === undefined) throw new UsageError("expected a command");
+  if (name === "help" || name === "-h") return runCommand(TSHYVE, tshyve, ["--help"]);
   if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`'${name}' is not a command`);
   return COMMANDS[name]!(rest);
 }

@@ -112,6 +112,15 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     },
   );
 
+  it("warns of a console that no bridge leads to", async () => {
+    await room.load("vm", POWERED_OFF_GUEST);
+    expect(await room.spawn("bhyve", ["-l", "com1,stdio", "vm"])).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: "bhyve: com1 is not there without an LPC bridge: add -s 31,lpc\n",
+    });
+  });
+
   it("writes the trace that was asked for, and none otherwise", async () => {
     const file = room.path("run.trace");
     const options = ["-o", "trace=port+insn", "-o", `trace.file=${file}`];
@@ -130,7 +139,7 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     expect(stdout).toBe("#0 0x100007 at start+0x7\n");
     expect(await room.run("tshyve", ["backtrace", "-s", "/no/such.map", "vm"])).toMatchObject({
       status: 1,
-      stderr: "backtrace: cannot open /no/such.map: there is no such file\n",
+      stderr: "tshyve backtrace: cannot open /no/such.map: there is no such file\n",
     });
     bhyve.process.kill("SIGINT");
     await bhyve.ended;
@@ -149,7 +158,7 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     expect(WebAssembly.validate(readFileSync(file))).toBe(true);
     expect(await room.run("tshyve", ["jit", "--vm=vm", "--wasm=/no/such/file"])).toMatchObject({
       status: 1,
-      stderr: "jit: cannot write /no/such/file: its directory does not exist\n",
+      stderr: "tshyve jit: cannot write /no/such/file: its directory does not exist\n",
     });
     bhyve.process.kill("SIGINT");
     await bhyve.ended;
