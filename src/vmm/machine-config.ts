@@ -10,9 +10,9 @@ import type { CpuTopology, SmbiosStringName } from "./firmware/description.ts";
 import { uuidFromText } from "./firmware/smbios-uuid.ts";
 import { parseMemorySize } from "./memory-size.ts";
 
-export const ENGINES = ["interpreter", "translator", "auto"] as const;
+const ENGINES = ["interpreter", "translator", "auto"] as const;
 export type Engine = (typeof ENGINES)[number];
-export const CLOCKS = ["host", "virtual"] as const;
+const CLOCKS = ["host", "virtual"] as const;
 export type ClockKind = (typeof CLOCKS)[number];
 
 /** One PCI function, as given with `-s`, or in 2012's way with `-S`. */
