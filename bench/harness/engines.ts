@@ -28,7 +28,7 @@ export interface Engine {
 
 const MEMORY_MIB = 64;
 
-export function imagePath({ root }: Places, target: Target): string {
+function imagePath({ root }: Places, target: Target): string {
   return path.join(root, "bench/images", `bench-${target}.img`);
 }
 
@@ -125,7 +125,7 @@ function hasTranslator(root: string): boolean {
 const QEMU_OPTIONS = ["-accel", "tcg,thread=single", "-cpu", "max", "-nodefaults", "-no-reboot"];
 const QEMU_CONSOLE = ["-display", "none", "-monitor", "none", "-serial", "stdio"];
 
-export const QEMU = "qemu-system-x86_64";
+const QEMU = "qemu-system-x86_64";
 
 export function startQemu(...options: string[]): GuestLine {
   return onPipes(QEMU, [...QEMU_OPTIONS, ...QEMU_CONSOLE, ...options]);

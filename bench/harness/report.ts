@@ -16,7 +16,7 @@ import { GROUPS } from "./suite.ts";
 
 const COLUMN = 13;
 
-export function formatDuration(ns: number): string {
+function formatDuration(ns: number): string {
   if (Number.isNaN(ns)) return "–";
   if (ns < 1e6) return `${(ns / 1e3).toPrecision(3)} µs`;
   return ns < 1e9 ? `${(ns / 1e6).toPrecision(3)} ms` : `${(ns / 1e9).toPrecision(3)} s`;

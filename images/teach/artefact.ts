@@ -13,7 +13,7 @@ export interface TeachFolder {
   readonly path: string;
 }
 
-export const TEACH_FOLDER: TeachFolder = { path: fileURLToPath(new URL(".", import.meta.url)) };
+const TEACH_FOLDER: TeachFolder = { path: fileURLToPath(new URL(".", import.meta.url)) };
 
 const IMAGE = "teach.img.gz";
 const MANIFEST = "manifest.json";

@@ -27,8 +27,3 @@ export class VmmError extends Error {
     this.code = code;
   }
 }
-
-/** Marks a place the type checker knows to be unreachable. */
-export function assertNever(value: never): never {
-  throw new VmmError("ERR_INTERNAL", `unreachable value ${JSON.stringify(value)}`);
-}

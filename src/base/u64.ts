@@ -10,20 +10,6 @@ export function u64(lo: number, hi = 0): U64 {
   return Long.fromBits(lo, hi, true);
 }
 
-/** From a non-negative safe integer. */
-export function u64FromNumber(value: number): U64 {
-  return Long.fromNumber(value, true);
-}
-
-/** From a bigint, taken modulo 2^64. */
-export function u64FromBigInt(value: bigint): U64 {
-  return Long.fromBits(
-    Number(BigInt.asIntN(32, value)),
-    Number(BigInt.asIntN(32, value >> 32n)),
-    true,
-  );
-}
-
 /** To a bigint in 0 … 2^64-1. */
 export function u64ToBigInt(value: U64): bigint {
   return (BigInt(value.high >>> 0) << 32n) | BigInt(value.low >>> 0);

@@ -8,7 +8,7 @@ import { getopt, UsageError } from "./getopt.ts";
 import type { CommandFrame } from "./run-main.ts";
 
 export const BACKTRACE: CommandFrame = {
-  name: "backtrace",
+  name: "tshyve backtrace",
   usage: `usage: tshyve backtrace [-s symbols] vmname
 
 Prints the calls that led to where a VM's processor is, innermost first. A running VM goes on.

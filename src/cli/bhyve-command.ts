@@ -11,8 +11,9 @@ import { machineConfig } from "../vmm/machine-config.ts";
 import { ERROR_STATUS, SUSPEND_STATUS } from "../vmm/suspend.ts";
 import { parseBhyveOptions } from "./bhyve-options.ts";
 import { complain, printable } from "./complain.ts";
+import { GuestOutput } from "./guest-output.ts";
 import type { CommandFrame } from "./run-main.ts";
-import { dieOf, enterRawMode, writeOut } from "./terminal.ts";
+import { dieOf, enterRawMode } from "./terminal.ts";
 import { VmSignals } from "./vm-signals.ts";
 
 export const BHYVE: CommandFrame = {
@@ -128,13 +129,14 @@ async function runThread(
   config: Config,
   name: string,
 ): Promise<Ending> {
+  const output = new GuestOutput();
   const thread = new VmThread({
     directory: registry.directory,
     name,
     config: config.toJSON(),
     workerUrl: new URL("./vm-worker.js", import.meta.url),
-    output: (bytes) => writeOut(bytes),
-    warn: (message) => process.stderr.write(`bhyve: ${printable(message)}\r\n`),
+    output: (bytes) => output.write(bytes),
+    warn: (message) => process.stderr.write(`bhyve: ${printable(message)}\n`),
   });
   const restoreTerminal = enterRawMode();
   const keyboard = connectKeyboard(thread);
@@ -147,6 +149,7 @@ async function runThread(
     control.close();
     signals.close();
     keyboard.close();
+    output.end();
     restoreTerminal();
   }
 }

@@ -150,7 +150,9 @@ function addHighMemory(config: Config): void {
   if (high === undefined) return;
   config.unset(HIGH_MEMORY);
   const low = parseMemorySize(config.get("memory.size") ?? "256M");
-  if (!/^\d+$/.test(high)) throw new VmmError("ERR_BAD_OPTION", `invalid memsize '${high}'`);
+  if (!/^\d+$/.test(high)) {
+    throw new VmmError("ERR_BAD_OPTION", `invalid memsize '${high}': expected MiB`);
+  }
   config.set("memory.size", `${low / MIB + Number(high)}M`);
 }
 

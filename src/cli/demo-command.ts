@@ -12,6 +12,7 @@ import { VmmError } from "../base/errors.ts";
 import { hostError } from "../host/host-error.ts";
 import { ERROR_STATUS, SUSPEND_STATUS } from "../vmm/suspend.ts";
 import { UsageError } from "./getopt.ts";
+import { GuestOutput } from "./guest-output.ts";
 import type { CommandFrame } from "./run-main.ts";
 import { writeOut } from "./terminal.ts";
 
@@ -166,12 +167,13 @@ function statusOf(child: ChildProcess, name: string): Promise<number> {
 /** Passes a guest's output on, and types a line whenever its prompt stands there. */
 async function typeAtPrompts(child: ChildProcess, lines: readonly string[]): Promise<void> {
   const { stdin, stdout } = child;
+  const output = new GuestOutput();
   const left = [...lines];
   let tail = "";
   // It may end before it has read what was typed last.
   stdin?.on("error", () => {});
   for await (const chunk of stdout ?? []) {
-    await writeOut(chunk);
+    await output.write(chunk);
     tail = (tail + chunk.toString("latin1")).slice(-PROMPT.length);
     if (tail !== PROMPT) continue;
     tail = "";
@@ -179,4 +181,5 @@ async function typeAtPrompts(child: ChildProcess, lines: readonly string[]): Pro
     if (line === undefined) stdin?.end();
     else stdin?.write(`${line}\r`);
   }
+  output.end();
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // tshyve images, tshyve fetch: disks and kernels that others publish, checked and kept.
-import { parseArgs } from "node:util";
 import { CATALOG, findImage } from "../host/images/catalog.ts";
 import { cacheDirectory, ImageCache } from "../host/images/image-cache.ts";
 import { FetchProgress } from "./fetch-progress.ts";
 import { UsageError } from "./getopt.ts";
+import { parseWords } from "./parse-words.ts";
 import type { CommandFrame } from "./run-main.ts";
 
 export const IMAGES: CommandFrame = {
@@ -72,16 +72,12 @@ export async function fetchImage(argv: readonly string[]): Promise<number> {
 }
 
 function parse(argv: readonly string[]): { name: string; mirror: string | undefined } {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      options: { mirror: { type: "string" } },
-      allowPositionals: true,
-    });
-    const [name, ...rest] = positionals;
-    if (name === undefined || rest.length > 0) throw new Error("expected the name of one image");
-    return { name, mirror: values.mirror };
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  const { values, positionals } = parseWords({
+    args: [...argv],
+    options: { mirror: { type: "string" } },
+    allowPositionals: true,
+  });
+  const [name, ...rest] = positionals;
+  if (name === undefined || rest.length > 0) throw new UsageError("expected the name of one image");
+  return { name, mirror: values.mirror };
 }

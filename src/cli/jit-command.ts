@@ -16,7 +16,7 @@ import { heatText, unitText } from "./jit-text.ts";
 import type { CommandFrame } from "./run-main.ts";
 
 export const JIT: CommandFrame = {
-  name: "jit",
+  name: "tshyve jit",
   usage: `usage: tshyve jit --vm=name [--address=0x...] [--symbols=file] [--wasm=file]
        tshyve jit --vm=name --hot[=N] [--by=what] [--seconds=S] [--symbols=file]
 

@@ -10,7 +10,7 @@ import { getopt, UsageError } from "./getopt.ts";
 import type { CommandFrame } from "./run-main.ts";
 
 export const LINUXLOAD: CommandFrame = {
-  name: "linuxload",
+  name: "tshyve linuxload",
   usage: `usage: tshyve linuxload -k kernel [-i initrd] [-c cmdline] [-m size] vmname
 
 Loads a Linux kernel into a VM, making the VM if need be, and leaves it ready for bhyve.

@@ -29,8 +29,7 @@ export class LoaderTerminal implements LoaderConsole {
   }
 
   write(text: string): void {
-    // A raw terminal does not return the carriage by itself.
-    process.stdout.write(process.stdin.isTTY ? text.replaceAll("\n", "\r\n") : text);
+    process.stdout.write(text);
   }
 
   async key(timeoutMs: number): Promise<number | undefined> {

@@ -6,6 +6,7 @@ import { hostError } from "../host/host-error.ts";
 import type { Vmm } from "../host/vmm.ts";
 import { OutputFile } from "../host/write-all.ts";
 import { durationNs, durationText } from "../vmm/duration.ts";
+import { GuestOutput } from "./guest-output.ts";
 import { readCapsule, writeCapsule } from "./run/capsule.ts";
 import { prepareGuest } from "./run/guest.ts";
 import { junitXml } from "./run/junit.ts";
@@ -14,7 +15,7 @@ import type { RunRequest, RunTraces } from "./run/request.ts";
 import { isSuccess, VERDICT_STATUS, verdict } from "./run/verdict.ts";
 import { type EarlierRun, type RunReport, Watch } from "./run/watch.ts";
 import type { CommandFrame } from "./run-main.ts";
-import { enterRawMode, writeOut } from "./terminal.ts";
+import { enterRawMode } from "./terminal.ts";
 
 export const RUN: CommandFrame = {
   name: "tshyve run",
@@ -23,7 +24,7 @@ export const RUN: CommandFrame = {
                   [--expect text|/re/]... [--fail text|/re/]... [--script file]
                   [--timeout 90s] [--wall-timeout 5m] [--max-instructions n]
                   [--log file] [--junit file] [--capsule dir | --no-capsule] [-- command ...]
-       tshyve run --replay dir [--max-instructions n]
+       tshyve run --replay dir [--max-instructions n] [--log file] [--junit file]
 
 Loads a guest, runs it, watches its console, and says how it went. Nothing is left behind.
 
@@ -87,6 +88,7 @@ class Session {
   readonly #request: RunRequest;
   readonly #traces: RunTraces;
   readonly #began = performance.now();
+  readonly #stdout = new GuestOutput();
   #log: OutputFile | undefined;
   #hasInput = false;
 
@@ -136,13 +138,14 @@ class Session {
 
   async #withGuest(use: (vmm: Vmm, files: readonly string[]) => Promise<number>): Promise<number> {
     const { vmm, load, files } = await prepareGuest(this.#request, NAME);
-    vmm.on("warning", (message) => process.stderr.write(`${RUN.name}: ${message}\r\n`));
+    vmm.on("warning", (message) => process.stderr.write(`${RUN.name}: ${message}\n`));
     const { log } = this.#traces;
     if (log !== undefined) this.#log = new OutputFile(log);
     try {
       await vmm.load(load, { output: (bytes) => this.#output(bytes) });
       return await use(vmm, files);
     } finally {
+      this.#stdout.end();
       this.#log?.close();
       await vmm.destroy();
     }
@@ -161,7 +164,7 @@ class Session {
 
   async #output(bytes: Uint8Array): Promise<void> {
     this.#log?.write(bytes);
-    await writeOut(bytes);
+    await this.#stdout.write(bytes);
   }
 
   /** This process's stdin is the guest's terminal. */

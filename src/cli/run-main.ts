@@ -15,6 +15,8 @@ export interface CommandFrame {
   /** Status for a wrong command line, and for everything else that goes wrong. */
   readonly usageStatus: number;
   readonly errorStatus: number;
+  /** Its first word is a command with a usage of its own. */
+  readonly hasCommands?: boolean;
 }
 
 /** Runs a command and returns its status; what it throws is said on stderr. */
@@ -23,7 +25,7 @@ export async function runCommand(
   command: Command,
   argv: readonly string[],
 ): Promise<number> {
-  if (argv.includes("--help")) {
+  if (asksForHelp(frame, argv)) {
     process.stdout.write(frame.usage);
     return 0;
   }
@@ -43,6 +45,12 @@ export async function runCommand(
     process.stderr.write(`${frame.name}: internal error: ${detail}\n`);
     return frame.errorStatus;
   }
+}
+
+/** Words behind `--` are somebody else's, and so are those behind a command's name. */
+function asksForHelp({ hasCommands = false }: CommandFrame, argv: readonly string[]): boolean {
+  const end = hasCommands ? 1 : argv.indexOf("--");
+  return (end < 0 ? argv : argv.slice(0, end)).includes("--help");
 }
 
 /** Makes a module a program. */

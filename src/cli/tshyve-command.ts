@@ -40,6 +40,7 @@ An x86-64 computer that boots kernels the way FreeBSD's bhyve does.
 `,
   usageStatus: 1,
   errorStatus: 1,
+  hasCommands: true,
 };
 
 /** `vmm` and `vmm.ko`: the one module there is. */
@@ -101,9 +102,17 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: (argv) => runCommand(DEMO, demo, argv),
 };
 
+/** Commands of which {@link TSHYVE}'s usage tells all. */
+const IN_USAGE: ReadonlySet<string> = new Set(["kldload", "kldunload", "kldstat", "ls"]);
+
 export function tshyve(argv: readonly string[]): Promise<number> | number {
   const [name, ...rest] = argv;
   if (name === undefined) throw new UsageError("expected a command");
+  const isHelp = name === "help" || name === "-h";
+  if (isHelp || (IN_USAGE.has(name) && rest.includes("--help"))) {
+    process.stdout.write(TSHYVE.usage);
+    return 0;
+  }
   if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`'${name}' is not a command`);
   return COMMANDS[name]!(rest);
 }

@@ -14,7 +14,6 @@ import {
   FLAG_CF,
   isCarry,
   WIDTH_8,
-  WIDTH_16,
   WIDTH_32,
   WIDTH_64,
 } from "./flags.ts";
@@ -213,6 +212,3 @@ export function decNarrow(s: Int32Array, a: number, width: number): number {
   s[CC_KIND] = CC_DEC | width;
   return result;
 }
-
-/** Widths by name, for callers that dispatch on them. */
-export const WIDTHS = [WIDTH_8, WIDTH_16, WIDTH_32, WIDTH_64] as const;

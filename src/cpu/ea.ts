@@ -45,7 +45,7 @@ function addSigned(s: Int32Array, lo: number, hi: number, displacement: number):
 }
 
 /** Base + index × scale + displacement with 64 bits. */
-export function effective64(cpu: Cpu, p: number): number {
+function effective64(cpu: Cpu, p: number): number {
   const { s, code } = cpu;
   const slots = code[p + SLOTS]!;
   const base = (slots >>> 16) & 0xff;
@@ -141,7 +141,7 @@ const ACCESS_WRITABLE_OR_READABLE = 1 << 1;
 const ACCESS_EXPAND_DOWN = 1 << 2;
 const ACCESS_CODE = 1 << 3;
 const ACCESS_BIG = 1 << 14;
-export const ACCESS_UNUSABLE = 1 << 16;
+const ACCESS_UNUSABLE = 1 << 16;
 
 /** SDM 3A 5.3. Expand-down data segments are valid above their limit. */
 function isInLimit(access: number, limit: number, offset: number, size: number): boolean {

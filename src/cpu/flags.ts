@@ -63,7 +63,7 @@ function signed(value: number, width: number): number {
 }
 
 /** a < b as unsigned 64-bit numbers. */
-export function isBelow64(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
+function isBelow64(aLo: number, aHi: number, bLo: number, bHi: number): boolean {
   return aHi === bHi ? aLo >>> 0 < bLo >>> 0 : aHi >>> 0 < bHi >>> 0;
 }
 
@@ -110,14 +110,14 @@ export function isZero(s: Int32Array): boolean {
   return ((kind & 3) === WIDTH_64 ? result | s[CC_RESULT + 1]! : result) === 0;
 }
 
-export function isSign(s: Int32Array): boolean {
+function isSign(s: Int32Array): boolean {
   const kind = s[CC_KIND]!;
   if (kind === CC_EXPLICIT) return (s[FLAGS]! & FLAG_SF) !== 0;
   if ((kind & 3) === WIDTH_64) return s[CC_RESULT + 1]! < 0;
   return signed(s[CC_RESULT]!, kind & 3) < 0;
 }
 
-export function isParity(s: Int32Array): boolean {
+function isParity(s: Int32Array): boolean {
   if (s[CC_KIND] === CC_EXPLICIT) return (s[FLAGS]! & FLAG_PF) !== 0;
   return PARITY[s[CC_RESULT]! & 0xff] === 1;
 }

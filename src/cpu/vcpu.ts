@@ -35,9 +35,6 @@ import { changedBreakpoints, codeBreakpoints } from "./system/watch.ts";
 const BOGUS: VmExit = { kind: "bogus" };
 const DR6_BS = 1 << 14;
 
-/** More instructions than anybody will wait for at once; fits an int32. */
-export const MAX_BUDGET = 0x3fffffff;
-
 /** Which engine runs guest code. */
 export type EngineName = "interpreter" | "translator" | "auto";
 
@@ -160,7 +157,7 @@ export class Vcpu {
     completeIn(this.cpu, exit, value);
   }
 
-  /** Runs at most `budget` (1 … MAX_BUDGET) instructions, exactly that many unless something else comes up. */
+  /** Runs at most `budget` (1 … 2^30 - 1) instructions, exactly that many unless something else comes up. */
   run(budget: number): VmExit {
     this.#target = this.retired + budget;
     return this.#run(budget);

@@ -30,7 +30,9 @@ const REASONS: Readonly<Record<string, string>> = {
  */
 export function hostError(action: string, cause: unknown): VmmError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  const sentence = `cannot ${action}: ${reasonOf(action, code) ?? message}`;
+  // A path may be empty, which has to be seen.
+  const attempt = action.endsWith(" ") ? `${action}''` : action;
+  const sentence = `cannot ${attempt}: ${reasonOf(action, code) ?? message}`;
   return new VmmError(errorCode(code), sentence, { cause });
 }
 

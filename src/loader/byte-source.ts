@@ -12,7 +12,7 @@ export interface ByteSource {
 }
 
 /** No single read is larger: it is all the memory that the loader maps, and a damaged size must not be believed. */
-export const MAX_READ_BYTES = 2 ** 30;
+const MAX_READ_BYTES = 2 ** 30;
 
 /** What every source checks first. Throws ERR_BAD_IMAGE; `what` names the source in the sentence. */
 export function checkRead(size: number, offset: number, length: number, what: string): void {

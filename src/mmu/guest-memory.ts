@@ -86,12 +86,6 @@ export class GuestMemory {
     return -1;
   }
 
-  /** The guest-physical address of RAM page number `page`, counted in the order of the RAM. */
-  gpaOfPage(page: number): number {
-    const offset = page * PAGE_SIZE;
-    return offset < this.lowmem ? offset : HIGHMEM_BASE + offset - this.lowmem;
-  }
-
   /** RAM to read from, borrowed: a window on guest memory, not a copy. Undefined unless all of it is RAM. */
   readable(gpa: number, length: number): Uint8Array | undefined {
     const offset = this.offsetOf(gpa, length);

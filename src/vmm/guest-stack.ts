@@ -27,7 +27,7 @@ export interface Frame {
   readonly kind: FrameKind;
 }
 
-export const MAX_FRAMES = 64;
+const MAX_FRAMES = 64;
 /** How far up the stack a scan goes, and how far apart two frames may be for an interrupt frame between them. */
 const SCAN_BYTES = 16 * 1024;
 const MAX_GAP = 4096n;

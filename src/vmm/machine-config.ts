@@ -10,9 +10,9 @@ import type { CpuTopology, SmbiosStringName } from "./firmware/description.ts";
 import { uuidFromText } from "./firmware/smbios-uuid.ts";
 import { parseMemorySize } from "./memory-size.ts";
 
-export const ENGINES = ["interpreter", "translator", "auto"] as const;
+const ENGINES = ["interpreter", "translator", "auto"] as const;
 export type Engine = (typeof ENGINES)[number];
-export const CLOCKS = ["host", "virtual"] as const;
+const CLOCKS = ["host", "virtual"] as const;
 export type ClockKind = (typeof CLOCKS)[number];
 
 /** One PCI function, as given with `-s`, or in 2012's way with `-S`. */
@@ -169,7 +169,7 @@ export function setPciSlot(config: Config, text: string, isLegacy = false): void
   (options?.split(",") ?? []).forEach((part, index) => {
     const equals = part.indexOf("=");
     // A path may hold an equals sign; nothing else stands first without being a flag or an assignment.
-    if (index === 0 && (part.includes("/") || equals < 0) && !isFlagOf(device, part)) {
+    if (index === 0 && (part.includes("/") || equals < 0) && hasPath(device)) {
       config.set(`${prefix}path`, part);
     } else if (equals < 0) config.set(`${prefix}${part}`, "true");
     else config.set(`${prefix}${part.slice(0, equals)}`, part.slice(equals + 1));
@@ -177,13 +177,16 @@ export function setPciSlot(config: Config, text: string, isLegacy = false): void
 }
 
 /** Devices without a backend have flags alone. */
-function isFlagOf(device: string, _part: string): boolean {
-  return device !== "virtio-blk" && device !== "uart";
+function hasPath(device: string): boolean {
+  return device === "virtio-blk" || device === "uart";
 }
 
 /** The argument of `-l` as a variable. Throws ERR_BAD_OPTION. */
 export function setLpcDevice(config: Config, text: string): void {
   const { device, options } = parseLpcOption(text);
+  if (device === "pc-testdev" && options !== undefined) {
+    throw new VmmError("ERR_BAD_OPTION", `pc-testdev has no option "${options}"`);
+  }
   if (device === "pc-testdev") config.set("lpc.pc-testdev", "true");
   else config.set(`lpc.${device}.path`, options ?? "");
 }

@@ -187,10 +187,19 @@ export class Machine {
         this.pci.add(slot.option.bdf, createPciDevice(slot.option, this.#environment(slot)));
       }
       this.pci.start();
+      this.#warnOfMissingBridge();
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** As in bhyve the machine runs all the same; nobody would guess why its console says nothing. */
+  #warnOfMissingBridge(): void {
+    const { lpc, slots } = this.config;
+    const [first] = lpc;
+    if (first === undefined || slots.some(({ option }) => option.device === "lpc")) return;
+    this.#warn(`${first.device} is not there without an LPC bridge: add -s 31,lpc`);
   }
 
   #environment(slot: PciSlot): DeviceEnvironment {

@@ -18,7 +18,12 @@ const SUFFIXES: Readonly<Record<string, number>> = {
  */
 export function parseMemorySize(text: string): number {
   const match = /^\s*(\d+)([bkmgt]?)\s*$/i.exec(text);
-  if (match === null) throw new VmmError("ERR_BAD_OPTION", `invalid memsize '${text}'`);
+  if (match === null) {
+    throw new VmmError(
+      "ERR_BAD_OPTION",
+      `invalid memsize '${text}': expected MiB, or a number with k, m or g`,
+    );
+  }
   const number = Number(match[1]);
   const suffix = match[2]!.toLowerCase();
   const bytes = suffix === "" && number < MIB ? number * MIB : number * SUFFIXES[suffix]!;

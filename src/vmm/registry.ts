@@ -7,7 +7,7 @@ import type { VmRemains } from "./remains.ts";
 import type { SuspendHow } from "./suspend.ts";
 
 /** vmm.ko's limit since FreeBSD 13. */
-export const MAX_VM_NAME = 229;
+const MAX_VM_NAME = 229;
 
 /** Throws ERR_BAD_OPTION for what could not be a node below /dev/vmm. */
 export function checkVmName(name: string): void {

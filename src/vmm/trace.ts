@@ -9,7 +9,7 @@ import type { Cpu, CpuTrace } from "../cpu/cpu.ts";
 import { CR2, GPR, RIP } from "../cpu/state-layout.ts";
 import { instructionText } from "./disassemble.ts";
 
-export const TRACE_POINTS = ["insn", "exit", "irq", "port", "mmio", "fault"] as const;
+const TRACE_POINTS = ["insn", "exit", "irq", "port", "mmio", "fault"] as const;
 export type TracePoint = (typeof TRACE_POINTS)[number];
 
 /** The argument of `trace=`: points separated by `+`, or `all`. Throws ERR_BAD_OPTION. */

@@ -56,7 +56,7 @@ import type { Vcpu } from "../cpu/vcpu.ts";
 /** Number of the segment register in the state. */
 const SEGMENT_NUMBERS = { cs: CS, ds: DS, es: ES, fs: FS, gs: GS, ss: SS, tr: TR, ldtr: LDTR };
 export type SegmentRegister = keyof typeof SEGMENT_NUMBERS;
-export const SEGMENT_REGISTERS = Object.keys(SEGMENT_NUMBERS) as readonly SegmentRegister[];
+const SEGMENT_REGISTERS = Object.keys(SEGMENT_NUMBERS) as readonly SegmentRegister[];
 
 /** A table register: base and limit words. */
 const TABLE_WORDS = {

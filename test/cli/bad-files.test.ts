@@ -409,7 +409,7 @@ describe("a host that refuses", { timeout: TIMEOUT }, () => {
     expect(ended).toMatchObject({
       status: 1,
       stderr:
-        "bhyve: disk image open/read.img cannot be written (EACCES): it is attached read-only\r\n",
+        "bhyve: disk image open/read.img cannot be written (EACCES): it is attached read-only\n",
     });
   });
 });

@@ -7,6 +7,7 @@ import { CommandRoom, RunningCommand } from "../support/commands.ts";
 import {
   ACPI_GUEST,
   ECHO_GUEST,
+  LINES_GUEST,
   POWERED_OFF_GUEST,
   SPINNING_GUEST,
   TALKING_GUEST,
@@ -28,6 +29,16 @@ async function started(program: readonly number[], ...options: string[]): Promis
   const bhyve = room.start("bhyve", [...WITH_CONSOLE, ...options, "vm"], "pipe");
   await bhyve.printed("U");
   return bhyve;
+}
+
+/** The same on a terminal of its own, whose state before and after is in files of these names. */
+async function onTerminal(program: readonly number[]): Promise<RunningCommand> {
+  await room.load("vm", program);
+  const words = [process.execPath, room.program("bhyve"), ...WITH_CONSOLE, "vm"];
+  const line = `stty -a >before; ${words.map((word) => `'${word}'`).join(" ")}; stty -a >after`;
+  const env = { ...process.env, TSHYVE_VMM_DIR: room.path("vmm"), SHELL: "/bin/sh" };
+  const options = { cwd: room.directory, env };
+  return new RunningCommand(spawn("script", ["-qec", line, "/dev/null"], options));
 }
 
 /** The VM was let go of in order: nobody runs it, and its last state is there. */
@@ -81,14 +92,9 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
   it.skipIf(findTool("script") === undefined)(
     "gives Ctrl-C on a terminal to the guest, and puts the terminal back",
     async () => {
-      await room.load("vm", ECHO_GUEST);
-      const words = [process.execPath, room.path("dist/bhyve.js"), ...WITH_CONSOLE, "vm"];
-      const line = `stty -a >before; ${words.map((word) => `'${word}'`).join(" ")}; stty -a >after`;
-      const env = { ...process.env, TSHYVE_VMM_DIR: room.path("vmm"), SHELL: "/bin/sh" };
-      const child = spawn("script", ["-qec", line, "/dev/null"], { cwd: room.directory, env });
-      const terminal = new RunningCommand(child);
+      const terminal = await onTerminal(ECHO_GUEST);
       await terminal.printed("U");
-      child.stdin.write("a\x03b");
+      terminal.process.stdin?.write("a\x03b");
       await terminal.printed("Ua\x03b");
       await room.run("bhyvectl", ["--vm=vm", "--force-poweroff"]);
       await terminal.ended;
@@ -97,6 +103,23 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
       );
     },
   );
+
+  it.skipIf(findTool("script") === undefined)(
+    "sends a terminal the line ends that the guest has sent",
+    async () => {
+      const { ended } = await onTerminal(LINES_GUEST);
+      expect((await ended).stdout).toBe("U\r\n50%\r100%\r\r\nlast\r");
+    },
+  );
+
+  it("warns of a console that no bridge leads to", async () => {
+    await room.load("vm", POWERED_OFF_GUEST);
+    expect(await room.spawn("bhyve", ["-l", "com1,stdio", "vm"])).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: "bhyve: com1 is not there without an LPC bridge: add -s 31,lpc\n",
+    });
+  });
 
   it("writes the trace that was asked for, and none otherwise", async () => {
     const file = room.path("run.trace");
@@ -116,7 +139,7 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     expect(stdout).toBe("#0 0x100007 at start+0x7\n");
     expect(await room.run("tshyve", ["backtrace", "-s", "/no/such.map", "vm"])).toMatchObject({
       status: 1,
-      stderr: "backtrace: cannot open /no/such.map: there is no such file\n",
+      stderr: "tshyve backtrace: cannot open /no/such.map: there is no such file\n",
     });
     bhyve.process.kill("SIGINT");
     await bhyve.ended;
@@ -138,7 +161,7 @@ describe("bhyve's process", { timeout: TIMEOUT }, () => {
     expect(WebAssembly.validate(readFileSync(file))).toBe(true);
     expect(await room.run("tshyve", ["jit", "--vm=vm", "--wasm=/no/such/file"])).toMatchObject({
       status: 1,
-      stderr: "jit: cannot write /no/such/file: its directory does not exist\n",
+      stderr: "tshyve jit: cannot write /no/such/file: its directory does not exist\n",
     });
     bhyve.process.kill("SIGINT");
     await bhyve.ended;

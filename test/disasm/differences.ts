@@ -9,7 +9,7 @@ export interface Respelling {
   readonly reason: string;
 }
 
-export const RESPELLINGS: readonly Respelling[] = [
+const RESPELLINGS: readonly Respelling[] = [
   {
     of: "theirs",
     pattern: /^((bnd|notrack|hint-taken|hint-not-taken|xacquire|xrelease) )+/,
@@ -78,7 +78,7 @@ export interface Difference {
   readonly reason: string;
 }
 
-export const DIFFERENCES: readonly Difference[] = [
+const DIFFERENCES: readonly Difference[] = [
   {
     ours: /^nop$/,
     theirs: /^xchg (ax, ax|eax, eax|rax, rax)$/,

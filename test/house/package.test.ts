@@ -25,6 +25,9 @@ function node(folder: string, args: readonly string[]) {
   return { status, stdout, stderr };
 }
 
+/** What is published, without what is left out of it. */
+const FILES = MANIFEST.files.filter((path) => !path.startsWith("!"));
+
 describe("the built package", () => {
   let folder: string;
   const inside = (path: string) => join(folder, "node_modules/tshyve", path);
@@ -35,7 +38,7 @@ describe("the built package", () => {
     const build = join(PROJECT, "scripts/build.mjs");
     const { status, stderr } = node(PROJECT, [build, `--outdir=${inside("dist")}`]);
     if (status !== 0) throw new Error(`the build failed: ${stderr}`);
-    for (const path of ["package.json", "images"]) {
+    for (const path of ["package.json", ...FILES.filter((each) => each !== "dist")]) {
       cpSync(join(PROJECT, path), inside(path), { recursive: true });
     }
     for (const name of ["long", "typed-emitter"]) {
@@ -48,7 +51,7 @@ describe("the built package", () => {
     const exported = Object.values(MANIFEST.exports).flatMap((entry) =>
       typeof entry === "string" ? [entry] : Object.values(entry),
     );
-    const named = [...Object.values(MANIFEST.bin), ...MANIFEST.files, ...exported];
+    const named = [...Object.values(MANIFEST.bin), ...FILES, ...exported];
     expect(named.length).toBeGreaterThan(8);
     expect(named.filter((path) => !existsSync(inside(path)))).toEqual([]);
   });
@@ -58,6 +61,15 @@ describe("the built package", () => {
     expect(stdout).toMatch(new RegExp(`^usage: ${name} `, "i"));
     expect(status).toBe(0);
   });
+
+  it.each(["linuxload", "run", "backtrace", "jit", "images", "fetch", "demo"])(
+    "has a command tshyve %s that explains itself",
+    (name) => {
+      const { status, stdout } = node(folder, [inside(MANIFEST.bin["tshyve"]!), name, "--help"]);
+      expect(stdout).toMatch(new RegExp(`^usage: tshyve ${name}\\b`));
+      expect(status).toBe(0);
+    },
+  );
 
   it("can be imported, and makes a machine's configuration", () => {
     const program = `

@@ -41,8 +41,14 @@ beforeAll(() => {
 }, 400_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Node's way to find a module, and that of bundlers. */
+const RESOLUTIONS = {
+  nodenext: { module: "NodeNext", moduleResolution: "NodeNext" },
+  bundler: { module: "ESNext", moduleResolution: "Bundler" },
+} as const;
+
 /** Compiles a consumer's source without mercy; what the compiler says. */
-function compile(source: string): string {
+function compile(source: string, resolution: keyof typeof RESOLUTIONS = "nodenext"): string {
   writeFileSync(join(folder, "consumer.ts"), source);
   const options = {
     strict: true,
@@ -51,7 +57,7 @@ function compile(source: string): string {
     noImplicitOverride: true,
     noPropertyAccessFromIndexSignature: true,
     verbatimModuleSyntax: true,
-    module: "NodeNext",
+    ...RESOLUTIONS[resolution],
     target: "ES2022",
     lib: ["ES2022"],
     types: ["node"],
@@ -71,7 +77,9 @@ describe("the package", () => {
     const built = ["tshyve", "bhyve", "index", "vitest", "vm-worker", "compile-worker"];
     for (const name of built) expect(existsSync(join(root, `dist/${name}.js`))).toBe(true);
     expect(existsSync(join(root, "images/teach/teach.img.gz"))).toBe(true);
-    expect(existsSync(join(root, "src"))).toBe(false);
+    for (const source of ["src", "test", "images/build", "images/teach/disk.ts"]) {
+      expect(existsSync(join(root, source))).toBe(false);
+    }
   });
 
   it("type-checks in a strict project, libraries included", { timeout: 200_000 }, () => {
@@ -100,6 +108,18 @@ describe("the package", () => {
       export { disposable };
     `);
     expect(errors).toBe("");
+  });
+
+  it("means the same to a bundler", { timeout: 200_000 }, () => {
+    const source = `
+      import { Vmm } from "tshyve";
+      const vmm = await Vmm.create();
+      vmm.on("output", (bytes) => bytes.length satisfies number);
+      vmm.on("nothing", () => {});
+    `;
+    const errors = compile(source, "bundler");
+    expect(errors).toMatch(/^consumer\.ts\(5,\d+\): error .*"nothing"/);
+    expect(errors.match(/: error/g)).toHaveLength(1);
   });
 
   it("refuses what is wrong, in a strict project", { timeout: 200_000 }, () => {

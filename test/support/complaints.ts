@@ -21,14 +21,15 @@ export function commandOf({ line }: Mistake): [CommandName, string[]] {
   return [name as CommandName, args];
 }
 
-/** Who complains: `tshyve linuxload` does as `linuxload`. */
+/** tshyve's commands of more than a line, which speak for themselves. */
+const OWN_COMMANDS: readonly string[] = ["linuxload", "run", "backtrace", "jit", "images", "fetch"];
+
+/** Who complains: `tshyve bhyve` does as `bhyve`, `tshyve ls` as `tshyve`. */
 function speakerOf(line: string): string {
-  const [name, command] = line.split(" ");
+  const [name, command = ""] = line.split(" ");
   if (name !== "tshyve") return name!;
-  if (command === "run") return "tshyve run";
-  return ["linuxload", "bhyveload", "bhyve", "bhyvectl", "backtrace", "jit"].includes(command!)
-    ? command!
-    : name;
+  if (OWN_COMMANDS.includes(command)) return `tshyve ${command}`;
+  return ["bhyveload", "bhyve", "bhyvectl"].includes(command) ? command : name;
 }
 
 /** One sentence, of the command's; a usage behind it if there has to be one; no traces of our own code. */

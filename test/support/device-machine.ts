@@ -3,7 +3,6 @@
 // buses and memory. The test is the guest.
 import type { BlockBackend } from "../../src/devices/backend/block-backend.ts";
 import { MemoryBlockBackend } from "../../src/devices/backend/memory-block.ts";
-import { MemoryCharBackend } from "../../src/devices/backend/memory-char.ts";
 import {
   createPciDevice,
   type DeviceEnvironment,
@@ -13,6 +12,7 @@ import {
 import { parseSlotOption } from "../../src/devices/pci/address.ts";
 import { GuestMemory, MIB } from "../../src/mmu/guest-memory.ts";
 import { ManualClock } from "./manual-clock.ts";
+import { MemoryCharBackend } from "./memory-char.ts";
 import { PciHost } from "./pci-host.ts";
 import { LegacyDriver, ModernDriver } from "./virtio-pci-driver.ts";
 

@@ -140,7 +140,7 @@ function writeSegment(view: DataView, index: number, segment: SegmentSpec, offse
 }
 
 /** A string table that starts with the empty string, and where each string stands in it. */
-export function stringTable(strings: readonly string[]) {
+function stringTable(strings: readonly string[]) {
   const offsets = new Map<string, number>([["", 0]]);
   let text = "\0";
   for (const string of strings) {

@@ -36,8 +36,6 @@ interface PlannedDirectory {
   readonly node: DirectoryNode;
   readonly place: Place;
   readonly parent: PlannedDirectory | undefined;
-  /** Where a directory that was moved belongs. */
-  readonly logicalParent?: PlannedDirectory;
   readonly children: Map<string, PlannedDirectory>;
 }
 

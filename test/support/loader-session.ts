@@ -68,7 +68,7 @@ export async function answerTo(
 }
 
 /** Follows the hand-off stack to the metadata, and that to the environment (FreeBSD: sys/x86/include/metadata.h). */
-export function kernelEnvironment(memory: GuestMemory): Map<string, string> {
+function kernelEnvironment(memory: GuestMemory): Map<string, string> {
   const envp = preloadRecords(memory).find((record) => record.type === 0x8006);
   if (envp === undefined) throw new Error("no ENVP record");
   const start = envp.data.readUInt32LE(0);

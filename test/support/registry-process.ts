@@ -10,7 +10,7 @@ const [directory = "", task = "", name = "", argument = ""] = process.argv.slice
 const registry = new DirectoryRegistry(directory);
 
 /** Every image differs from the last in all its pages, and says so in its record. */
-export const IMAGE_PAGES = 64;
+const IMAGE_PAGES = 64;
 
 function writeImages(): never {
   const lease = registry.acquire(name);

@@ -52,7 +52,7 @@ function printing(code: Assembler): void {
     .ret();
 }
 
-export function print(code: Assembler, text: string): Assembler {
+function print(code: Assembler, text: string): Assembler {
   const here = code.fresh();
   const behind = code.fresh();
   code.jmp(behind).label(here).text(text).label(behind);

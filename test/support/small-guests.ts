@@ -16,6 +16,13 @@ export const SPINNING_GUEST: readonly number[] = [...say("U"), ...SPIN];
 const POWER_OFF = [...port(0x404), 0x66, 0xb8, 0x00, 0x34, 0x66, 0xef];
 export const POWERED_OFF_GUEST: readonly number[] = [...say("U"), ...POWER_OFF, ...SPIN];
 
+/** Says "U", and what follows on the line and below; turns itself off. */
+export const LINES_GUEST: readonly number[] = [
+  ...[..."U\r\n50%\r100%\r\r\nlast\r"].flatMap(say),
+  ...POWER_OFF,
+  ...SPIN,
+];
+
 /** Enables ACPI and the power button, and turns itself off when that is pressed. ACPI 6.4 4.8.3.1. */
 export const ACPI_GUEST: readonly number[] = [
   ...[0xb0, 0xa0, 0xe6, 0xb2], // mov al, ACPI_ENABLE; out SMI_CMD, al

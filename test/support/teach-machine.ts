@@ -15,7 +15,7 @@ import { machineConfig } from "../../src/vmm/machine-config.ts";
 import type { SuspendHow } from "../../src/vmm/suspend.ts";
 import { ScriptedConsole } from "./scripted-console.ts";
 
-export const TEACH_PROMPT = "teach> ";
+const TEACH_PROMPT = "teach> ";
 
 /** What the guest sees of bhyve's command line, but for the disk's options. */
 const PLATFORM = ["-A", "-s", "0,hostbridge", "-s", "31,lpc", "-l", "com1,stdio"];

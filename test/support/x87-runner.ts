@@ -69,7 +69,7 @@ const IN_USE = [0x7f, 0x7f, 0x7f, 0x0f, 0xff, 0x7f, 0x7e, 0x7d] as const;
 const MXCSRS = [0x1f80, 0x3f80, 0x5f80, 0x7f80, 0x1fc0] as const;
 
 /** The operand set of a number. */
-export function operandSet(number: number): X87Operands {
+function operandSet(number: number): X87Operands {
   const random = new SeededRandom(0x80f0 + number);
   const image = new Uint8Array(512);
   const view = new DataView(image.buffer);
@@ -171,7 +171,7 @@ function fillMemory(view: DataView, random: SeededRandom, number: number): void 
 }
 
 /** 32-bit FNV-1a over what an instruction left, without the x87's pointers. */
-export function hashOf({ image, memory, rax, flags }: X87Operands): number {
+function hashOf({ image, memory, rax, flags }: X87Operands): number {
   const tail = BigUint64Array.of(rax, BigInt(flags));
   const parts = [
     image.subarray(0, 5),

@@ -28,7 +28,7 @@ export interface RegisterField {
   readonly bytes: number;
 }
 
-export const GPR_NAMES = [
+const GPR_NAMES = [
   ...["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"],
   ...["r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"],
 ] as const;
@@ -115,14 +115,6 @@ export class Snapshot {
 
   set flags(value: number) {
     this.view.setUint32(RFLAGS_AT, value, true);
-  }
-
-  /** Whether anything beyond the integer part differs from `other`. */
-  hasSameVectors(other: Snapshot): boolean {
-    for (let at = INTEGER_BYTES; at < SNAPSHOT_BYTES; at++) {
-      if (this.bytes[at] !== other.bytes[at]) return false;
-    }
-    return true;
   }
 
   /** Unsigned, of the field's size. */

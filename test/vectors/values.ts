@@ -63,7 +63,7 @@ const FORMATS: Readonly<Record<number, FloatFormat>> = {
 };
 
 /** A binary floating-point number of 16, 32 or 64 bits: zeros, denormals, infinities, NaNs, near one, any. */
-export function float(bits: 16 | 32 | 64, random: SeededRandom): bigint {
+function float(bits: 16 | 32 | 64, random: SeededRandom): bigint {
   const { exponentBits, fractionBits } = FORMATS[bits]!;
   const maxExponent = (1 << exponentBits) - 1;
   const bias = maxExponent >> 1;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Files of vectors: JSON Lines, compressed if the name ends in .gz.
-import { createReadStream, readFileSync, writeFileSync } from "node:fs";
+import { createReadStream, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { createGunzip, gunzipSync, gzipSync } from "node:zlib";
+import { createGunzip, gzipSync } from "node:zlib";
 import { VmmError } from "../../src/base/errors.ts";
 import { parseVector, type Vector } from "./vector.ts";
 
@@ -23,16 +23,6 @@ export async function* readVectors(path: string): AsyncGenerator<Vector> {
       cause,
     });
   }
-}
-
-/** The same all at once, for files that are known to be small. */
-export function readVectorFile(path: string): Vector[] {
-  const raw = readFileSync(path);
-  const text = (path.endsWith(".gz") ? gunzipSync(raw) : raw).toString("utf8");
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map(parseVector);
 }
 
 /** Writes lines to a file, compressed as well as gzip can if it ends in .gz. */

@@ -48,7 +48,7 @@ import {
   XCR0,
   YMM_BYTE,
 } from "../../src/cpu/state-layout.ts";
-import { changedPrivilege, changedSegments, setCpl } from "../../src/cpu/system/mode.ts";
+import { changedPrivilege, changedSegments } from "../../src/cpu/system/mode.ts";
 import type { Vcpu } from "../../src/cpu/vcpu.ts";
 import { GuestMemory, MIN_RAM } from "../../src/mmu/guest-memory.ts";
 import type { EngineName } from "./engine.ts";
@@ -254,8 +254,10 @@ export class VectorMachine {
     cpu.pendingDebug = 0;
     cpu.shadowAt = -1;
     if (!cpu.is64) changedSegments(cpu);
-    if (s[CPL] !== 3) setCpl(cpu, 3);
-    else if (hadAlignmentChecks || (registers.flags & FLAG_AC) !== 0) changedPrivilege(cpu);
+    if (s[CPL] !== 3) {
+      s[CPL] = 3;
+      changedPrivilege(cpu);
+    } else if (hadAlignmentChecks || (registers.flags & FLAG_AC) !== 0) changedPrivilege(cpu);
   }
 
   #loadFpu({ view, bytes }: Snapshot): void {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import fs from "node:fs";
-import { parseArgs } from "node:util";
 import { VmmError } from "../../base/errors.ts";
 import { hostError } from "../../host/host-error.ts";
 import { durationNs } from "../../vmm/duration.ts";
 import { UsageError } from "../getopt.ts";
+import { parseWords } from "../parse-words.ts";
 import { parsePattern } from "./pattern.ts";
 import type { GuestChoice, RunRequest, RunTraces } from "./request.ts";
 import { parseScript } from "./script.ts";
@@ -45,13 +45,14 @@ export interface RunCommandLine {
   readonly traces: RunTraces;
 }
 
-type Values = ReturnType<typeof parseWords>;
+type Values = ReturnType<typeof valuesOf>;
 
 /** Throws UsageError for a wrong command line, a VmmError for values that make no sense. */
 export function parseRunOptions(argv: readonly string[]): RunCommandLine {
   const end = argv.indexOf("--");
-  const values = parseWords(end < 0 ? argv : argv.slice(0, end));
+  const values = valuesOf(end < 0 ? argv : argv.slice(0, end));
   const command = end < 0 ? [] : argv.slice(end + 1);
+  checkCompany(values, command);
   const { replay, log, junit } = values;
   const maxInstructions = count(values["max-instructions"]);
   const traces = {
@@ -60,18 +61,28 @@ export function parseRunOptions(argv: readonly string[]): RunCommandLine {
     ...(values["no-capsule"] === true ? {} : { capsule: values.capsule ?? DEFAULT_CAPSULE }),
   };
   const request = replay === undefined ? requestOf(values, command, maxInstructions) : undefined;
-  if (replay !== undefined && (values.freebsd ?? values.linux ?? values.guest) !== undefined) {
-    throw new UsageError("--replay brings its guest along");
-  }
   return { request, replay, maxInstructions, traces };
 }
 
-function parseWords(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false })
-      .values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
+function valuesOf(argv: readonly string[]) {
+  return parseWords({ args: [...argv], options: OPTIONS }).values;
+}
+
+/** A capsule has everything that its run was asked for. */
+const WITH_REPLAY: ReadonlySet<string> = new Set([
+  ...["replay", "max-instructions", "log", "junit", "no-capsule"],
+]);
+
+function checkCompany(values: Values, command: readonly string[]): void {
+  if (values.replay !== undefined) {
+    const other = Object.keys(values).find((name) => !WITH_REPLAY.has(name));
+    const word = other === undefined ? "a command" : `--${other}`;
+    if (other !== undefined || command.length > 0) {
+      throw new UsageError(`--replay repeats a run as it was: leave ${word} away`);
+    }
+  }
+  if (values["no-capsule"] === true && values.capsule !== undefined) {
+    throw new UsageError("--capsule and --no-capsule cannot be together");
   }
 }
 

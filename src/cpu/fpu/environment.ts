@@ -29,7 +29,7 @@ const TAG_SPECIAL = 2;
 const TAG_EMPTY = 3;
 
 /** The tag word as FNSTENV stores it: what each register holds. */
-export function fullTags(s: Int32Array): number {
+function fullTags(s: Int32Array): number {
   let tags = 0;
   for (let i = 0; i < 8; i++) tags |= tagOf(s, i) << (2 * i);
   return tags;
@@ -43,7 +43,7 @@ function tagOf(s: Int32Array, physical: number): number {
 }
 
 /** Of a tag word that is loaded only the empty tags count. */
-export function loadTags(s: Int32Array, tags: number): void {
+function loadTags(s: Int32Array, tags: number): void {
   const empty = tags & (tags >>> 1) & 0x5555;
   s[FPU_TAGS] = empty * 3;
 }

@@ -85,7 +85,7 @@ function unpackSpecial(s: Int32Array, to: number): number {
 }
 
 /** Shifts an unpacked significand that is not zero until its integer bit is set. */
-export function normalize(s: Int32Array, at: number): void {
+function normalize(s: Int32Array, at: number): void {
   let hi = s[at + HI]!;
   let lo = s[at]!;
   let exp = s[at + EXP]!;

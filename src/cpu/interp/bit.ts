@@ -168,7 +168,7 @@ function countZeros(count: (lo: number, hi: number, size: number) => number): Ex
   };
 }
 
-export function populationCount(value: number): number {
+function populationCount(value: number): number {
   let v = value - ((value >>> 1) & 0x55555555);
   v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
   return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

@@ -56,7 +56,7 @@ export function enterMmx(s: Int32Array): void {
   s[FPU_TAGS] = 0;
 }
 
-export function mmxRegister(number: number): number {
+function mmxRegister(number: number): number {
   return FPU_REGISTERS + 4 * number;
 }
 

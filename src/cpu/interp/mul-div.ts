@@ -133,7 +133,7 @@ function signed16(value: number): number {
 }
 
 /** Low half of a signed product, its high half in HI, with the flags set. */
-export function imul32(s: Int32Array, a: number, b: number): number {
+function imul32(s: Int32Array, a: number, b: number): number {
   const lo = multiply32(s, a, b);
   const hi = s[HI]! - (a < 0 ? b : 0) - (b < 0 ? a : 0);
   s[HI] = hi;
@@ -142,7 +142,7 @@ export function imul32(s: Int32Array, a: number, b: number): number {
 }
 
 /** Low pair of a signed product (upper pair in productHigh), with the flags set. */
-export function imul64(s: Int32Array, aLo: number, aHi: number, bLo: number, bHi: number): number {
+function imul64(s: Int32Array, aLo: number, aHi: number, bLo: number, bHi: number): number {
   const lo = multiplySigned64(s, aLo, aHi, bLo, bHi);
   const hi = s[HI]!;
   const sign = hi >> 31;

@@ -152,17 +152,6 @@ export function readB64(cpu: Cpu, p: number): number {
   return read64(cpu, p, slotB(cpu, p));
 }
 
-/** Operand C as a register: BMI's third operands. */
-export function readC32(cpu: Cpu, p: number): number {
-  return cpu.s[slotC(cpu, p)]!;
-}
-
-export function readC64(cpu: Cpu, p: number): number {
-  const slot = slotC(cpu, p);
-  cpu.s[HI] = cpu.s[slot + 1]!;
-  return cpu.s[slot]!;
-}
-
 /** The full 64-bit immediate of MOV, its high half into HI. */
 export function immediate64(cpu: Cpu, p: number): number {
   cpu.s[HI] = cpu.code[p + LINK]!;
@@ -170,14 +159,6 @@ export function immediate64(cpu: Cpu, p: number): number {
 }
 
 // Destinations.
-
-export function writeRegister8(cpu: Cpu, slot: number, value: number): void {
-  cpu.bytes[slot] = value;
-}
-
-export function writeRegister16(cpu: Cpu, slot: number, value: number): void {
-  cpu.words[slot] = value;
-}
 
 /** Zeroes the high half, as every write of a 32-bit register does. */
 export function writeRegister32(cpu: Cpu, slot: number, value: number): void {

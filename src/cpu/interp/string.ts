@@ -25,7 +25,7 @@ const ESI = GPR + 2 * RSI;
 const EDI = GPR + 2 * RDI;
 
 /** 0, 1 or 2 for 16, 32 or 64-bit addresses. */
-export function addressBits(cpu: Cpu, p: number): number {
+function addressBits(cpu: Cpu, p: number): number {
   return (cpu.code[p + INFO]! >>> INFO_ADDRESS_SHIFT) & 3;
 }
 

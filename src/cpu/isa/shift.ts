@@ -4,8 +4,8 @@ import type { Operation } from "./operations.ts";
 import { type IsaRow, row } from "./row.ts";
 
 /** OF is undefined unless the count is one, AF always (shifts) or untouched (rotates). */
-export const SHIFT_FLAGS = "ummumm";
-export const ROTATE_FLAGS = "u----m";
+const SHIFT_FLAGS = "ummumm";
+const ROTATE_FLAGS = "u----m";
 const ROTATE_CARRY_FLAGS = "u----x";
 
 function group(op: Operation, digit: number, flags: string): IsaRow[] {

@@ -5,10 +5,10 @@ import { MXCSR_DAZ, MXCSR_DE, MXCSR_IE } from "./mxcsr.ts";
 import type { ElementOp, VectorUnit } from "./vector-unit.ts";
 
 // Outcomes of a comparison, as bits of what a predicate accepts.
-export const LESS = 1;
-export const EQUAL = 2;
-export const GREATER = 4;
-export const UNORDERED = 8;
+const LESS = 1;
+const EQUAL = 2;
+const GREATER = 4;
+const UNORDERED = 8;
 
 /** Outcomes that the predicates 0-15 accept; 16-31 accept the same. */
 const ACCEPTED = [2, 1, 3, 8, 13, 14, 12, 7, 10, 9, 11, 0, 5, 6, 4, 15] as const;

@@ -79,7 +79,7 @@ export function checkOffset(cpu: Cpu, descriptor: Descriptor, lo: number, hi: nu
 }
 
 /** A code segment with L and D both set is reserved in long mode. */
-export function checkCodeBits(cpu: Cpu, descriptor: Descriptor, selector: number): void {
+function checkCodeBits(cpu: Cpu, descriptor: Descriptor, selector: number): void {
   const both = ACCESS_L | ACCESS_DB;
   if (cpu.isLongMode && (descriptor.access & both) === both) cpu.raise(GP, selectorError(selector));
 }

@@ -161,8 +161,3 @@ export function changedEverything(cpu: Cpu): void {
   cpu.mem.tlb.flushAll();
   cpu.mem.tlb.selectPcid(currentPcid(cpu));
 }
-
-export function setCpl(cpu: Cpu, cpl: number): void {
-  cpu.s[CPL] = cpl;
-  changedPrivilege(cpu);
-}

@@ -239,12 +239,3 @@ export function readTsc(cpu: Cpu): U64 {
     u64(s[TSC_OFFSET]!, s[TSC_OFFSET + 1]!),
   );
 }
-
-/** A guest TSC value as one of the environment's: what a TSC deadline is to the clock. May be negative. */
-export function environmentTsc(cpu: Cpu, guestTsc: U64): number {
-  const { s } = cpu;
-  return guestTsc
-    .sub(u64(s[TSC_OFFSET]!, s[TSC_OFFSET + 1]!))
-    .toSigned()
-    .toNumber();
-}

@@ -3,9 +3,9 @@
 // bhyve: usr.sbin/bhyve/pci_emul.c (pci_parse_slot), bhyve.8.
 import { VmmError } from "../../base/errors.ts";
 
-export const PCI_BUSMAX = 255;
-export const PCI_SLOTMAX = 31;
-export const PCI_FUNCMAX = 7;
+const PCI_BUSMAX = 255;
+const PCI_SLOTMAX = 31;
+const PCI_FUNCMAX = 7;
 
 /** Bus 0–255, slot 0–31 (the specification's device number), function 0–7. */
 export interface Bdf {

@@ -22,11 +22,11 @@ export interface BusWindows {
   readonly mem64: Window;
 }
 
-export const PCI_EMUL_IOBASE = 0x2000;
-export const PCI_EMUL_IOLIMIT = 64 * KIB;
-export const PCI_EMUL_MEMBASE32 = LOWMEM_LIMIT;
-export const PCI_EMUL_MEMLIMIT32 = 3.5 * GIB;
-export const PCI_EMUL_MEMSIZE64 = 32 * GIB;
+const PCI_EMUL_IOBASE = 0x2000;
+const PCI_EMUL_IOLIMIT = 64 * KIB;
+const PCI_EMUL_MEMBASE32 = LOWMEM_LIMIT;
+const PCI_EMUL_MEMLIMIT32 = 3.5 * GIB;
+const PCI_EMUL_MEMSIZE64 = 32 * GIB;
 
 const BUSIO_ROUNDUP = 32;
 const BUSMEM32_ROUNDUP = MIB;

@@ -8,8 +8,8 @@ import type { Bdf } from "./address.ts";
 import type { ConfigAccess } from "./config-ports.ts";
 import { CONFIG_BYTES } from "./config-space.ts";
 
-export const PCI_EMUL_ECFG_BASE = 3.5 * GIB;
-export const PCI_EMUL_ECFG_SIZE = 256 * MIB;
+const PCI_EMUL_ECFG_BASE = 3.5 * GIB;
+const PCI_EMUL_ECFG_SIZE = 256 * MIB;
 
 /** Puts the window for all 256 buses on the memory bus. */
 export function attachEcam(memory: Bus, space: ConfigAccess): void {

@@ -6,9 +6,9 @@ import type { MsiSink } from "../irq.ts";
 import { PCIY_MSI, type PciCapability } from "./capability.ts";
 import type { ConfigSpace, ConfigWatcher } from "./config-space.ts";
 
-export const PCIM_MSICTRL_MSI_ENABLE = 0x0001;
-export const PCIM_MSICTRL_MME_MASK = 0x0070;
-export const PCIM_MSICTRL_64BIT = 0x0080;
+const PCIM_MSICTRL_MSI_ENABLE = 0x0001;
+const PCIM_MSICTRL_MME_MASK = 0x0070;
+const PCIM_MSICTRL_64BIT = 0x0080;
 
 const CONTROL = 2;
 const ADDRESS_LOW = 4;

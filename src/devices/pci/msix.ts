@@ -13,10 +13,10 @@ import type { BarSpec } from "./bar.ts";
 import { PCIY_MSIX, type PciCapability } from "./capability.ts";
 import type { ConfigSpace, ConfigWatcher } from "./config-space.ts";
 
-export const PCIM_MSIXCTRL_FUNCTION_MASK = 0x4000;
-export const PCIM_MSIXCTRL_MSIX_ENABLE = 0x8000;
-export const PCIM_MSIX_VCTRL_MASK = 0x1;
-export const MSIX_TABLE_ENTRY_SIZE = 16;
+const PCIM_MSIXCTRL_FUNCTION_MASK = 0x4000;
+const PCIM_MSIXCTRL_MSIX_ENABLE = 0x8000;
+const PCIM_MSIX_VCTRL_MASK = 0x1;
+const MSIX_TABLE_ENTRY_SIZE = 16;
 
 const CONTROL = 2;
 const TABLE = 4;

@@ -13,8 +13,8 @@ import type { Bus, BusHandler } from "../bus.ts";
 import type { IrqPin } from "../irq.ts";
 import { bytePorts } from "./byte-ports.ts";
 
-export const KBC_DATA_PORT = 0x60;
-export const KBC_COMMAND_PORT = 0x64;
+const KBC_DATA_PORT = 0x60;
+const KBC_COMMAND_PORT = 0x64;
 
 const STATUS_OUTPUT_FULL = 0x01;
 const STATUS_SYSTEM = 0x04;

@@ -44,7 +44,7 @@ function spellHour(hour: number, registerB: number): number {
 }
 
 /** The hour, 0 … 23, that a byte of the hours or of the hours alarm means; -1 if none. */
-export function parseHour(byte: number, registerB: number): number {
+function parseHour(byte: number, registerB: number): number {
   if ((registerB & RTC_B_24_HOURS) !== 0) return inRange(parse(byte, registerB), 0, 23);
   const hour = inRange(parse(byte & ~PM, registerB), 1, 12);
   if (hour < 0) return -1;
@@ -52,7 +52,7 @@ export function parseHour(byte: number, registerB: number): number {
 }
 
 /** The minute or second, 0 … 59, that a byte means; -1 if none. */
-export function parseSixtieth(byte: number, registerB: number): number {
+function parseSixtieth(byte: number, registerB: number): number {
   return inRange(parse(byte, registerB), 0, 59);
 }
 

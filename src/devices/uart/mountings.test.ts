@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { describe, expect, it } from "vitest";
 import { InterruptRecorder } from "../../../test/support/interrupt-recorder.ts";
+import { MemoryCharBackend } from "../../../test/support/memory-char.ts";
 import { PciHost } from "../../../test/support/pci-host.ts";
-import { MemoryCharBackend } from "../backend/memory-char.ts";
 import { Bus } from "../bus.ts";
 import { parseBdf } from "../pci/address.ts";
 import { LPC_UARTS, LpcUart, type LpcUartName } from "./lpc-uart.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { beforeEach, describe, expect, it } from "vitest";
-import { MemoryCharBackend } from "../backend/memory-char.ts";
+import { MemoryCharBackend } from "../../../test/support/memory-char.ts";
 import { Uart16550 } from "./uart16550.ts";
 
 const RBR = 0;

@@ -13,7 +13,7 @@ import type { GuestMemory } from "../../mmu/guest-memory.ts";
 export const DESCRIPTOR_BYTES = 16;
 
 /** Buffers in a chain, those of an indirect table included; bhyve's limit. */
-export const VQ_MAX_DESCRIPTORS = 512;
+const VQ_MAX_DESCRIPTORS = 512;
 
 const VIRTQ_DESC_F_NEXT = 1;
 const VIRTQ_DESC_F_WRITE = 2;

@@ -7,9 +7,9 @@ import type { PciFunction } from "../pci/function.ts";
 import type { VirtioTransport } from "./transport.ts";
 import type { Virtqueue } from "./virtqueue.ts";
 
-export const VIRTIO_MSI_NO_VECTOR = 0xffff;
-export const ISR_QUEUE = 0x1;
-export const ISR_CONFIG = 0x2;
+const VIRTIO_MSI_NO_VECTOR = 0xffff;
+const ISR_QUEUE = 0x1;
+const ISR_CONFIG = 0x2;
 
 export class VirtioPciRegisters {
   readonly transport: VirtioTransport;

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { describe, expect, it } from "vitest";
 import { chooseBootPartition, findPartition, resolvePartition } from "./boot-partition.ts";
-import { type DiskDevice, formatDevice, parseDevice } from "./device-name.ts";
+import { type DiskDevice, formatDevice } from "./device-name.ts";
 import type { PartitionKind } from "./partition-kind.ts";
 import type { Partition, PartitionScheme, PartitionTable } from "./partition-table.ts";
+
+/** What `disk0p2` and `disk0s1a` stand for. */
+function deviceOf(name: string): DiskDevice {
+  const [, unit, gpt, slice, letter] = /^disk(\d)(?:p(\d))?(?:s(\d))?([a-d])?$/.exec(name)!;
+  return {
+    unit: Number(unit),
+    ...(gpt === undefined ? {} : { gpt: Number(gpt) }),
+    ...(slice === undefined ? {} : { slice: Number(slice) }),
+    ...(letter === undefined ? {} : { letter }),
+  };
+}
 
 /** `disk0s2 freebsd active`, one partition a line. */
 function table(scheme: PartitionScheme, ...lines: string[]): PartitionTable {
   const partitions = lines.map((line): Partition => {
     const [name, kind, active] = line.split(" ");
-    const device = parseDevice(name!) as DiskDevice;
+    const device = deviceOf(name!);
     const isActive = active === "active";
     const place = { offset: 512, size: 512 };
     return { device, kind: kind as PartitionKind, isActive, type: "", label: "", ...place };
@@ -60,21 +71,20 @@ describe("chooseBootPartition", () => {
 
 describe("a device name in a path", () => {
   const disk = table("mbr", "disk0s1 dos", "disk0s2 freebsd", "disk0s2a freebsd-ufs");
-  const device = (name: string) => parseDevice(name) as DiskDevice;
 
   it("without a slice means the boot partition", () => {
-    expect(nameOf(resolvePartition(disk, device("disk0")))).toBe("disk0s2a:");
+    expect(nameOf(resolvePartition(disk, deviceOf("disk0")))).toBe("disk0s2a:");
   });
 
   it("of a slice with a label means its partition a", () => {
-    expect(nameOf(resolvePartition(disk, device("disk0s2")))).toBe("disk0s2a:");
-    expect(nameOf(resolvePartition(disk, device("disk0s1")))).toBe("disk0s1:");
+    expect(nameOf(resolvePartition(disk, deviceOf("disk0s2")))).toBe("disk0s2a:");
+    expect(nameOf(resolvePartition(disk, deviceOf("disk0s1")))).toBe("disk0s1:");
   });
 
   it("means itself where it says all", () => {
-    expect(nameOf(findPartition(disk, device("disk0s2")))).toBe("disk0s2:");
-    expect(nameOf(resolvePartition(disk, device("disk0s2a")))).toBe("disk0s2a:");
-    expect(resolvePartition(disk, device("disk0p1"))).toBeUndefined();
-    expect(resolvePartition(disk, device("disk1s2a"))).toBeUndefined();
+    expect(nameOf(findPartition(disk, deviceOf("disk0s2")))).toBe("disk0s2:");
+    expect(nameOf(resolvePartition(disk, deviceOf("disk0s2a")))).toBe("disk0s2a:");
+    expect(resolvePartition(disk, deviceOf("disk0p1"))).toBeUndefined();
+    expect(resolvePartition(disk, deviceOf("disk1s2a"))).toBeUndefined();
   });
 });

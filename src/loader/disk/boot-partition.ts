@@ -67,5 +67,5 @@ function pickBest(table: PartitionTable): Partition | undefined {
 }
 
 function diskOf(table: PartitionTable): DiskDevice {
-  return { type: "disk", unit: table.unit };
+  return { unit: table.unit };
 }

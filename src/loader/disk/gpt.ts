@@ -61,7 +61,7 @@ export function readGpt(source: ByteSource): GptResult {
 }
 
 /** Sixteen bytes as text: the first three fields are little-endian, the rest is in order. */
-export function formatGuid(bytes: Uint8Array): string {
+function formatGuid(bytes: Uint8Array): string {
   const digits = GUID_ORDER.map((i) => bytes[i]!.toString(16).padStart(2, "0")).join("");
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

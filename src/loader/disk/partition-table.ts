@@ -50,7 +50,7 @@ export function readPartitions(source: ByteSource, unit = 0): PartitionTable {
   if (readSector(source, ISO9660_DESCRIPTOR_LBA)?.latin1(1, 5) === "CD001") {
     return { scheme: "iso9660", unit, partitions: [] };
   }
-  const label = labelPartitions(source, { type: "disk", unit });
+  const label = labelPartitions(source, { unit });
   if (label !== undefined) return { scheme: "bsd", unit, partitions: label };
 
   const mbr = readMbr(source);
@@ -63,7 +63,7 @@ export function readPartitions(source: ByteSource, unit = 0): PartitionTable {
     const partitions = gpt.entries.flatMap(({ index, typeGuid, name, firstLba, lastLba }) => {
       const place = sectorRange(source, firstLba, lastLba - firstLba + 1);
       const kind = kindOfGptType(typeGuid);
-      const device: DiskDevice = { type: "disk", unit, gpt: index };
+      const device: DiskDevice = { unit, gpt: index };
       return place === undefined
         ? []
         : [{ device, kind, type: typeGuid, label: name, isActive: false, ...place }];
@@ -89,7 +89,7 @@ const ISO9660_DESCRIPTOR_LBA = (16 * 2048) / SECTOR_BYTES;
 function slicePartitions(source: ByteSource, slice: MbrSlice, unit: number): Partition[] {
   const place = sectorRange(source, slice.firstLba, slice.sectors);
   if (place === undefined) return [];
-  const device: DiskDevice = { type: "disk", unit, slice: slice.index };
+  const device: DiskDevice = { unit, slice: slice.index };
   const kind = kindOfMbrType(slice.type);
   const whole: Partition = {
     device,

@@ -2,18 +2,18 @@
 // The kernel's `boothowto` word, from the kernel's arguments and the boot_* variables. FreeBSD: sys/sys/reboot.h,
 // sys/kern/subr_boot.c, stand/userboot/userboot/bootinfo.c.
 
-export const RB_ASKNAME = 0x1;
-export const RB_SINGLE = 0x2;
-export const RB_DFLTROOT = 0x20;
-export const RB_KDB = 0x40;
-export const RB_VERBOSE = 0x800;
-export const RB_SERIAL = 0x1000;
-export const RB_CDROM = 0x2000;
-export const RB_GDB = 0x8000;
-export const RB_MUTE = 0x1_0000;
-export const RB_PAUSE = 0x10_0000;
-export const RB_PROBE = 0x1000_0000;
-export const RB_MULTIPLE = 0x2000_0000;
+const RB_ASKNAME = 0x1;
+const RB_SINGLE = 0x2;
+const RB_DFLTROOT = 0x20;
+const RB_KDB = 0x40;
+const RB_VERBOSE = 0x800;
+const RB_SERIAL = 0x1000;
+const RB_CDROM = 0x2000;
+const RB_GDB = 0x8000;
+const RB_MUTE = 0x1_0000;
+const RB_PAUSE = 0x10_0000;
+const RB_PROBE = 0x1000_0000;
+const RB_MULTIPLE = 0x2000_0000;
 
 /** Set to anything but `NO`, the variable raises the bit. */
 const VARIABLES: readonly (readonly [string, number])[] = [

@@ -84,7 +84,7 @@ export function loadKernel(memory: GuestMemory, elf: ElfFile): LoadedKernel {
 }
 
 /** Where a kernel's virtual address lies in guest-physical memory; a large number if nowhere. */
-export function physicalOf(vaddr: bigint): number {
+function physicalOf(vaddr: bigint): number {
   return Number(BigInt.asUintN(64, vaddr - KERNBASE));
 }
 

@@ -65,7 +65,7 @@ export interface PreloadedFile {
 }
 
 /** First byte behind what the loader may fill: the hand-off page tables map the first GiB of RAM and no more. */
-export function loadLimit(memory: GuestMemory): number {
+function loadLimit(memory: GuestMemory): number {
   return Math.min(memory.lowmem, GIB);
 }
 

@@ -8,7 +8,7 @@ import { viewOf } from "../bytes.ts";
 import { entryCount, reportedRam } from "../reported-ram.ts";
 import { HEADER_MAGIC, SETUP_HEADER_START } from "./bzimage.ts";
 
-export const BOOT_PARAMS_BYTES = 4096;
+const BOOT_PARAMS_BYTES = 4096;
 
 /** A loader without a number of its own. */
 const LOADER_UNDEFINED = 0xff;

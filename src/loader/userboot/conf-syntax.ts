@@ -13,7 +13,7 @@
 export type ConfDialect = "lua" | "forth";
 
 /** What may be said of a module: `foo_load="YES"`, `foo_name=…`, and so on. */
-export const MODULE_FIELDS = ["load", "name", "type", "flags", "before", "after", "error"] as const;
+const MODULE_FIELDS = ["load", "name", "type", "flags", "before", "after", "error"] as const;
 export type ModuleField = (typeof MODULE_FIELDS)[number];
 
 export type ConfStatement =

@@ -41,7 +41,7 @@ function bestPart(devices: readonly LoaderDevice[], disk: LoaderDevice): LoaderD
 }
 
 /** The slices and partitions of a disk, in the order of its tables. */
-export function partsOf(devices: readonly LoaderDevice[], disk: LoaderDevice): LoaderDevice[] {
+function partsOf(devices: readonly LoaderDevice[], disk: LoaderDevice): LoaderDevice[] {
   const first = devices.indexOf(disk) + 1;
   const after = devices.slice(first);
   const count = after.findIndex((device) => device.depth === 0);

@@ -22,7 +22,7 @@ import type { Environment } from "./environment.ts";
 import type { LoaderFiles } from "./loader-files.ts";
 import type { Leave } from "./outcome.ts";
 
-export const DEFAULTS_FILE = "/boot/defaults/loader.conf";
+const DEFAULTS_FILE = "/boot/defaults/loader.conf";
 
 const STANDARD_FILES = ["/boot/device.hints", "/boot/loader.conf", "/boot/loader.conf.local"];
 const STANDARD_VARIABLES = [

@@ -32,7 +32,7 @@ const DEFAULT_PROMPT = "${interpret}";
 const STOCK_WORDS = ["start", "check-password", "beastie-start"];
 
 /** What bhyveload puts into every loader's environment, from FreeBSD 10 on. */
-export const HOST_VARIABLES = ["smbios.bios.vendor=BHYVE", "boot_serial=1"];
+const HOST_VARIABLES = ["smbios.bios.vendor=BHYVE", "boot_serial=1"];
 
 export interface UserbootOptions {
   readonly memory: GuestMemory;

@@ -4,7 +4,6 @@ import { expect, it } from "vitest";
 import {
   BUS_NUMBERS,
   dwordAddressSpace,
-  fixedIoPorts,
   IO_RANGE,
   ioPorts,
   irqLevelLowShared,
@@ -18,7 +17,6 @@ import {
 
 it.each([
   ["I/O ports (§6.4.2.5)", ioPorts(0xcf8, 8), "47 01 f8 0c f8 0c 01 08"],
-  ["fixed I/O ports (§6.4.2.6)", fixedIoPorts(0x3f8, 8), "4b f8 03 08"],
   ["interrupts without flags (§6.4.2.1)", irqNoFlags(1, 12), "22 02 10"],
   ["PCI interrupts (§6.4.2.1)", irqLevelLowShared(5, 15), "23 20 80 18"],
   ["no PCI interrupt", irqLevelLowShared(), "23 00 00 18"],

@@ -12,7 +12,6 @@ export type Resource = Uint8Array;
 const IRQ_NO_FLAGS = 0x22;
 const IRQ = 0x23;
 const IO_PORT = 0x47;
-const FIXED_IO_PORT = 0x4b;
 const END_TAG = 0x79;
 
 // §6.4.3 Large resource data types.
@@ -35,11 +34,6 @@ export function ioPorts(port: number, count: number): Resource {
     .u8(alignment)
     .u8(count)
     .toBytes();
-}
-
-/** §6.4.2.6 Fixed Location I/O Port Descriptor: for 10-bit decode, ports below 0x400. */
-export function fixedIoPorts(port: number, count: number): Resource {
-  return new ByteWriter().u8(FIXED_IO_PORT).u16(port).u8(count).toBytes();
 }
 
 function irqMask(irqs: readonly number[]): number {

@@ -22,7 +22,6 @@ import {
   namePath,
   notify,
   operationRegion,
-  or,
   otherwise,
   packageOf,
   REGION_SPACE_PCI_CONFIG,
@@ -127,7 +126,7 @@ describe("terms", () => {
       1,
       when(
         and(arg(0), integer(0x80)),
-        store(or(local(1), integer(2)), local(7)),
+        store(local(1), local(7)),
         shiftLeft(integer(1), local(0), namePath("CCCC")),
       ),
       otherwise(
@@ -143,7 +142,7 @@ describe("terms", () => {
       [
         "Method BBBB 1 arguments",
         "  If And(Arg0, 0x80, -)",
-        "    Store(Or(Local1, 0x2, -), Local7)",
+        "    Store(Local1, Local7)",
         "    ShiftLeft(1, Local0, CCCC)",
         "  Else",
         "    FindSetRightBit(Arg0, Local0)",

@@ -43,7 +43,6 @@ const STORE_OP = 0x70;
 const DECREMENT_OP = 0x76;
 const SHIFT_LEFT_OP = 0x79;
 const AND_OP = 0x7b;
-const OR_OP = 0x7d;
 const FIND_SET_RIGHT_BIT_OP = 0x82;
 const CREATE_WORD_FIELD_OP = 0x8b;
 const LEQUAL_OP = 0x93;
@@ -239,11 +238,6 @@ const NO_TARGET = term(NULL_NAME);
 /** §20.2.5.4 DefAnd. */
 export function and(left: Aml, right: Aml, target = NO_TARGET): Aml {
   return term(AND_OP, left, right, target);
-}
-
-/** §20.2.5.4 DefOr. */
-export function or(left: Aml, right: Aml, target = NO_TARGET): Aml {
-  return term(OR_OP, left, right, target);
 }
 
 /** §20.2.5.4 DefShiftLeft. */

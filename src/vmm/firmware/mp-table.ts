@@ -8,7 +8,7 @@ import { VmmError } from "../../base/errors.ts";
 import { cpuCount, type FirmwareDescription, type PciInterrupt } from "./description.ts";
 import { IOAPIC_BASE, LAPIC_BASE, PIT_IOAPIC_PIN, SCI_IRQ } from "./platform-addresses.ts";
 
-export const MP_FLOATING_POINTER_BYTES = 16;
+const MP_FLOATING_POINTER_BYTES = 16;
 
 const SPEC_REVISION_1_4 = 4;
 const POINTER_CHECKSUM_OFFSET = 10;

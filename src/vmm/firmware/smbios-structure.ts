@@ -9,7 +9,7 @@ const HEADER_BYTES = 4;
 export const NO_HANDLE = 0xffff;
 
 /** The formatted area of one structure, past its header, with the strings that it refers to. */
-export class StructureFields extends ByteWriter {
+class StructureFields extends ByteWriter {
   readonly #strings: string[] = [];
 
   /** Appends the number of a string: 0, none, for an empty one, which would end the list. */

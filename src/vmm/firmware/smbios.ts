@@ -10,7 +10,7 @@ import { addMemory } from "./smbios-memory.ts";
 import { NO_HANDLE, StructureTable } from "./smbios-structure.ts";
 import { UUID_BYTES } from "./smbios-uuid.ts";
 
-export const SMBIOS_ENTRY_POINT_BYTES = 0x1f;
+const SMBIOS_ENTRY_POINT_BYTES = 0x1f;
 
 const MAJOR = 2;
 const MINOR = 6;

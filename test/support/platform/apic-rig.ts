@@ -28,7 +28,7 @@ export class RecordingCpu implements CpuSignals {
 }
 
 /** An 8259 pair that always answers the same vector. */
-export class FixedController implements ExternalInterruptController {
+class FixedController implements ExternalInterruptController {
   acknowledges = 0;
   readonly vector: number;
 

@@ -53,7 +53,6 @@ export interface Entry {
   readonly ss: number | undefined;
   /** The handler's own. */
   readonly handler: { readonly cs: number; readonly ss: number; readonly cpl: number };
-  readonly handlerRsp: bigint;
   readonly handlerFlags: number;
   readonly cr2: bigint;
   readonly dr6: number;
@@ -263,7 +262,6 @@ export class SystemMachine extends TestMachine {
       rsp: isOuter ? rsp : undefined,
       ss: isOuter ? Number(ss & 0xffffn) : undefined,
       handler: { cs: selectorOf(CS), ss: selectorOf(SS), cpl },
-      handlerRsp: this.register(RSP),
       handlerFlags: readFlags(state),
       cr2: this.#pair(CR2),
       dr6: state[DR6]! >>> 0,

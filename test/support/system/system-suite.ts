@@ -109,7 +109,7 @@ function placeOf(address: bigint, labels: ReadonlyMap<string, number>): string {
 }
 
 /** `#PF(6) at store, 0x50000`, `#GP(18) at load`, `#DB at next, DR6 4001`, `NMI at here`, `INT 80 at user`. */
-export function describeEntry(entry: Entry, labels: ReadonlyMap<string, number>): string {
+function describeEntry(entry: Entry, labels: ReadonlyMap<string, number>): string {
   const name = EXCEPTIONS[entry.vector];
   const what =
     name === undefined ? `INT ${entry.vector.toString(16)}` : name === "NMI" ? name : `#${name}`;

@@ -109,7 +109,7 @@ class RowGenerator {
   }
 }
 
-export function count(obstacles: Obstacles, reason: string): void {
+function count(obstacles: Obstacles, reason: string): void {
   obstacles.set(reason, (obstacles.get(reason) ?? 0) + 1);
 }
 

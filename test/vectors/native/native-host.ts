@@ -63,7 +63,7 @@ function processorInfo(): string {
 }
 
 /** Why there is no native host here; undefined if there is one. */
-export function nativeHostObstacle(): string | undefined {
+function nativeHostObstacle(): string | undefined {
   if (platform() !== "linux" || arch() !== "x64") return "it needs an x86-64 Linux host";
   const has = new Set(/^flags\s*: (.*)$/m.exec(processorInfo())?.[1]?.split(" "));
   const missing = FEATURES.filter((feature) => !has.has(feature));

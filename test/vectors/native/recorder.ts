@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Scenarios in, vectors out: runs them on the host and writes down what it did.
-import { undefinedConditions, undefinedFlags } from "../../../src/cpu/isa/undefined-flags.ts";
+
 import { FIELD_BY_NAME } from "../snapshot.ts";
+import { undefinedConditions, undefinedFlags } from "../undefined-flags.ts";
 import type { MemoryPiece, Vector, VectorException } from "../vector.ts";
 import { type Layout, PAGE, pagesOf } from "./layouts.ts";
 import type { NativeAnswer, NativeHost, NativeRequest } from "./native-host.ts";

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The state that one instruction is run from: registers, flags and memory that make its operands interesting
 // and its addresses reach something. What nothing points to stays zero, so that vectors are small.
-import { isCounted, type ShiftUse } from "../../../src/cpu/isa/undefined-flags.ts";
+
 import type { SeededRandom } from "../../support/random.ts";
 import { type Choice, encode, isVex, NO_INDEX, operandBytes } from "../encoder.ts";
 import { FCW_AT, FSW_AT, FTW_AT, MXCSR_AT, Snapshot, ST_AT, YMM_AT } from "../snapshot.ts";
+import { isCounted, type ShiftUse } from "../undefined-flags.ts";
 import { fillLanes, float80, integer, register, shiftCount } from "../values.ts";
 import type { MemoryPiece } from "../vector.ts";
 import { aim, dataTarget, effectiveAddress, stackTarget } from "./addresses.ts";

@@ -3,10 +3,10 @@
 // vector says; encodings on which the makers of processors differ, where ours follows Intel's manual; and
 // outcomes that an instruction leaves open or that the operating system has a hand in.
 import type { IsaRow } from "../../../src/cpu/isa/row.ts";
-import { isResultUndefined } from "../../../src/cpu/isa/undefined-flags.ts";
 import { isGather } from "../choices.ts";
 import { operandSize } from "../encoder.ts";
 import { FIELD_BY_NAME, FSW_AT, FTW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
+import { isResultUndefined } from "../undefined-flags.ts";
 import { type Layout, PAGE } from "./layouts.ts";
 import type { NativeAnswer } from "./native-host.ts";
 import type { Scenario } from "./scenario.ts";

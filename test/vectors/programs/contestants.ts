@@ -36,7 +36,7 @@ export interface Contestant {
 }
 
 /** More than any generated program executes. */
-export const BUDGET = 100_000;
+const BUDGET = 100_000;
 const VECTOR_PF = 14;
 const FETCH = 0x10;
 
@@ -52,7 +52,7 @@ function isAtEnd({ program }: Runnable, { registers, exception }: Outcome): bool
 }
 
 /** What a program's memory is before it runs. */
-export function initialMemory({ program, assembly }: Runnable): MemoryPiece[] {
+function initialMemory({ program, assembly }: Runnable): MemoryPiece[] {
   return [...program.memory, { address: program.registers.rip, bytes: assembly.code }];
 }
 

@@ -331,6 +331,6 @@ class ProgramBuilder {
 }
 
 /** Programs that follow each other share a layout, since changing it takes time. */
-export function layoutOf({ index }: Pick<ProgramKey, "index">): Layout {
+function layoutOf({ index }: Pick<ProgramKey, "index">): Layout {
   return LAYOUTS[(index >>> 8) % LAYOUTS.length]!;
 }

@@ -5,11 +5,6 @@
 import { FLAG_TF, FLAGS_ARITHMETIC } from "../../../src/cpu/flags.ts";
 import { CONDITION_CODES } from "../../../src/cpu/fpu/status.ts";
 import type { Operation } from "../../../src/cpu/isa/operations.ts";
-import {
-  flagsWith,
-  undefinedConditions,
-  undefinedFlags,
-} from "../../../src/cpu/isa/undefined-flags.ts";
 import { isGather } from "../choices.ts";
 import { type Choice, encode } from "../encoder.ts";
 import { effectiveAddress } from "../native/addresses.ts";
@@ -18,6 +13,7 @@ import type { NativeAnswer } from "../native/native-host.ts";
 import { type Scenario, shiftUse } from "../native/scenario.ts";
 import { encodingObstacle, outcomeObstacle } from "../native/skip-list.ts";
 import { FCW_AT, FIELD_BY_NAME, FSW_AT, MXCSR_AT, type Snapshot } from "../snapshot.ts";
+import { flagsWith, undefinedConditions, undefinedFlags } from "../undefined-flags.ts";
 import type { MemoryPiece, Vector, VectorException } from "../vector.ts";
 import { isRepeatedString, type Outcome, type VectorMachine } from "../vector-machine.ts";
 import type { Assembly, Instruction } from "./program.ts";

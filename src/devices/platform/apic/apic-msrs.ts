@@ -8,7 +8,7 @@ import { ICR_DELIVERY_STATUS, ICR_WRITABLE } from "./interrupt-command.ts";
 import { lvtEntryOf } from "./local-vector-table.ts";
 import * as reg from "./registers.ts";
 
-export const TSC_DEADLINE_MSR = 0x6e0;
+const TSC_DEADLINE_MSR = 0x6e0;
 
 /** The registers that x2APIC mode has, apart from ISR, TMR and IRR. */
 const READABLE: ReadonlySet<number> = new Set([

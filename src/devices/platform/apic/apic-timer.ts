@@ -9,11 +9,11 @@ import type { Clock, Timer } from "../../../base/clock.ts";
 import { nsAtTick, ticksAt } from "../../../base/frequency.ts";
 import { MIN_INTERRUPT_SPACING_NS } from "../pacing.ts";
 
-export const APIC_TIMER_HZ = 134217728;
+const APIC_TIMER_HZ = 134217728;
 
-export const TIMER_ONE_SHOT = 0;
-export const TIMER_PERIODIC = 1;
-export const TIMER_TSC_DEADLINE = 2;
+const TIMER_ONE_SHOT = 0;
+const TIMER_PERIODIC = 1;
+const TIMER_TSC_DEADLINE = 2;
 
 /** When the guest's TSC says what. The TSC's frequency and offset are behind it. */
 export interface TscTime {

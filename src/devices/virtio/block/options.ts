@@ -26,7 +26,7 @@ export interface BlockFileOptions {
   readonly image: ImageOptions;
 }
 
-export const DISK_FORMATS = ["raw", "qcow2"] as const;
+const DISK_FORMATS = ["raw", "qcow2"] as const;
 export type DiskFormat = (typeof DISK_FORMATS)[number];
 
 /** What kind of image it is, and what it lies on. */

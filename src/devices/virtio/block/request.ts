@@ -10,14 +10,14 @@ import { pairToNumber } from "../../../base/u64.ts";
 import { BLOCK_UNIT_BYTES } from "../../backend/block-backend.ts";
 import type { DescriptorChain } from "../descriptor-chain.ts";
 
-export const VIRTIO_BLK_T_IN = 0;
-export const VIRTIO_BLK_T_OUT = 1;
-export const VIRTIO_BLK_T_FLUSH = 4;
+const VIRTIO_BLK_T_IN = 0;
+const VIRTIO_BLK_T_OUT = 1;
+const VIRTIO_BLK_T_FLUSH = 4;
 /** A flush of old drivers. */
-export const VIRTIO_BLK_T_FLUSH_OUT = 5;
-export const VIRTIO_BLK_T_GET_ID = 8;
-export const VIRTIO_BLK_T_DISCARD = 11;
-export const VIRTIO_BLK_T_WRITE_ZEROES = 13;
+const VIRTIO_BLK_T_FLUSH_OUT = 5;
+const VIRTIO_BLK_T_GET_ID = 8;
+const VIRTIO_BLK_T_DISCARD = 11;
+const VIRTIO_BLK_T_WRITE_ZEROES = 13;
 /** Or'ed into the type by drivers that know barriers, which no device offers any more. */
 const VIRTIO_BLK_T_BARRIER = 0x8000_0000;
 

@@ -9,7 +9,7 @@ import type { Virtqueue } from "../virtqueue.ts";
 const VTRND_RINGSZ = 64;
 
 /** A driver may ask for gigabytes at once; §5.4.6.2 lets the device give fewer. Also what browsers give. */
-export const MAX_ENTROPY_BYTES = 65536;
+const MAX_ENTROPY_BYTES = 65536;
 
 /** Fills `target`, a window on guest memory, with random bytes. At most {@link MAX_ENTROPY_BYTES}. */
 export type EntropySource = (target: Uint8Array) => void;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-import type { CharBackend } from "./char-backend.ts";
+import type { CharBackend } from "../../src/devices/backend/char-backend.ts";
 
-/** The far end of a serial line in memory: for tests, and for programs that talk to a guest's console. */
+/** The far end of a serial line in memory, for the tests of what is at the near end. */
 export class MemoryCharBackend implements CharBackend {
   readonly #input: number[] = [];
   #output: number[] = [];

@@ -11,13 +11,13 @@ import {
   FLAG_SF,
   FLAG_ZF,
   FLAGS_ARITHMETIC,
-} from "../flags.ts";
-import { CONDITION_CODES, STATUS_C0, STATUS_C2, STATUS_C3 } from "../fpu/status.ts";
-import type { Operation } from "./operations.ts";
-import type { IsaRow } from "./row.ts";
+} from "../../src/cpu/flags.ts";
+import { CONDITION_CODES, STATUS_C0, STATUS_C2, STATUS_C3 } from "../../src/cpu/fpu/status.ts";
+import type { Operation } from "../../src/cpu/isa/operations.ts";
+import type { IsaRow } from "../../src/cpu/isa/row.ts";
 
 /** RFLAGS bits in the order of `IsaRow.flags`. */
-export const FLAG_ORDER = [FLAG_OF, FLAG_SF, FLAG_ZF, FLAG_AF, FLAG_PF, FLAG_CF] as const;
+const FLAG_ORDER = [FLAG_OF, FLAG_SF, FLAG_ZF, FLAG_AF, FLAG_PF, FLAG_CF] as const;
 
 /** The RFLAGS bits whose letter in a row's `flags` is one of `letters`. */
 export function flagsWith(row: IsaRow, letters: string): number {
@@ -72,7 +72,7 @@ export function isCounted({ op }: IsaRow): boolean {
 }
 
 /** The count that the processor uses: five bits of it, six for 64-bit operands. */
-export function effectiveCount({ count, bits }: ShiftUse): number {
+function effectiveCount({ count, bits }: ShiftUse): number {
   return count & (bits === 64 ? 63 : 31);
 }
 
