@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { assemble } from "../../test/support/assembly/assemble.ts";
 import { CODE, TestMachine } from "../../test/support/test-machine.ts";
 import { CPL, RIP } from "../cpu/state-layout.ts";
-import { setCpl } from "../cpu/system/mode.ts";
 import type { EngineName } from "../cpu/vcpu.ts";
 import { RAM_OFFSET } from "../mmu/machine-layout.ts";
 import { HeatSampler } from "./heat.ts";
@@ -125,7 +124,8 @@ describe("a report on heat", { timeout: TIMEOUT }, () => {
 
   it("gives no kernel's names to a program's code", () => {
     const machine = running("interpreter");
-    setCpl(machine.vcpu.cpu, 3);
+    machine.vcpu.cpu.s[CPL] = 3;
+    machine.vcpu.stateChanged();
     expect(machine.state[CPL]).toBe(3);
     const [first] = rowsOf(machine, sampled(machine), "function");
     expect(first).toMatchObject({ isUser: true, name: undefined });

@@ -89,7 +89,7 @@ export function store(e: UnitEmitter, width: number, offset = 0): void {
 }
 
 /** Pushes the memory operand. */
-export function pushMemory(e: UnitEmitter, p: number, width: number): void {
+function pushMemory(e: UnitEmitter, p: number, width: number): void {
   pushOperandPlace(e, p, 1 << width, false);
   load(e, width);
 }

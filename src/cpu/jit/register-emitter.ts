@@ -3,7 +3,7 @@
 // of the state block, on the other.
 
 import { VCPU_STATE_OFFSET } from "../../mmu/machine-layout.ts";
-import { IMM, INFO, INFO_C_SHIFT, INFO_WIDTH, NEXT, SLOTS } from "../decode/record.ts";
+import { IMM, INFO, INFO_C_SHIFT, INFO_WIDTH, SLOTS } from "../decode/record.ts";
 import { GPR, GPR_BYTE, RIP, ZERO } from "../state-layout.ts";
 import { GPR_NAMES } from "./state-names.ts";
 import { FunctionBuilder, type Local } from "./wasm/function-builder.ts";
@@ -169,10 +169,5 @@ export class RegisterEmitter {
 
   pushBlockStart(): void {
     this.pushCodeAddress(0);
-  }
-
-  /** Pushes the address behind the instruction at `p`. */
-  pushNextAddress(p: number): void {
-    this.pushCodeAddress(this.code[p + NEXT]!);
   }
 }

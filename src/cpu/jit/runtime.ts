@@ -18,7 +18,7 @@ import { REFILL_WRITE } from "./memory-path.ts";
 import type { RuntimeImport } from "./translator.ts";
 
 /** What the import `exec` returns if the unit can go on; else it is the unit's exit. */
-export const EXEC_DONE = 0;
+const EXEC_DONE = 0;
 
 const PAGE = 4096;
 

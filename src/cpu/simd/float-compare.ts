@@ -5,9 +5,9 @@ import { MXCSR_DAZ, MXCSR_DE, MXCSR_IE } from "./mxcsr.ts";
 import type { ElementOp, VectorUnit } from "./vector-unit.ts";
 
 // Outcomes of a comparison, as bits of what a predicate accepts.
-const LESS = 1;
-const EQUAL = 2;
-const GREATER = 4;
+export const LESS = 1;
+export const EQUAL = 2;
+export const GREATER = 4;
 const UNORDERED = 8;
 
 /** Outcomes that the predicates 0-15 accept; 16-31 accept the same. */

@@ -6,7 +6,7 @@ describe("docs/isa-coverage.md", () => {
   it("says what the table, the translator and the recorded vectors have", {
     timeout: 60_000,
   }, () => {
-    const { status, output } = runTool("test/vectors/coverage/isa-coverage-main.ts", ["--check"]);
+    const { status, output } = runTool("test/vectors/isa/isa-coverage-main.ts", ["--check"]);
     expect(output).toBe("");
     expect(status).toBe(0);
   });
