@@ -2,7 +2,7 @@
 // What a vector promises against what an engine did.
 import { FIELDS, type RegisterField, type Snapshot } from "./snapshot.ts";
 import type { MemoryPiece, Vector, VectorException } from "./vector.ts";
-import type { Outcome, PageDifference, VectorMachine } from "./vector-machine.ts";
+import type { Outcome, PageDifference, Setup, VectorMachine } from "./vector-machine.ts";
 
 export type Difference =
   | {
@@ -26,11 +26,16 @@ export type Difference =
   /** The engine itself failed. */
   | { readonly kind: "error"; readonly message: string };
 
+/** What a vector starts from. */
+export function setupOf({ code, initial }: Vector): Setup {
+  return { registers: initial.registers, code, memory: initial.memory };
+}
+
 /** Runs one vector; empty if everything is as it should be. */
 export function runVector(machine: VectorMachine, vector: Vector): Difference[] {
   const { code, initial, final } = vector;
   try {
-    machine.load({ registers: initial.registers, code, memory: initial.memory });
+    machine.load(setupOf(vector));
     const outcome = machine.step(code);
     const differences = compareExceptions(vector.exception, outcome.exception);
     if (final === undefined) return differences;

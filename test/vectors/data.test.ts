@@ -16,6 +16,13 @@ const scratch = mkdtempSync(join(tmpdir(), "tshyve-vectors-"));
 
 afterAll(() => rmSync(scratch, { recursive: true }));
 
+/** The translator says how much of it its own code did: nearly all, and nothing without it. */
+const EVERYTHING_DONE = {
+  interpreter: /: \d{4,} passed, 0 failed$/,
+  translator:
+    /: \d{4,} passed, 0 failed; \d{4,} done by units, \d{1,3} begun there .*, not in units: none$/,
+} as const;
+
 describe.each(ENGINES)("the %s", (engine) => {
   it(
     "does what the processor did in every recorded vector",
@@ -33,7 +40,7 @@ describe.each(ENGINES)("the %s", (engine) => {
     () => {
       const args = [`--engine=${engine}`, "--check", "--seed=4", "--per-row=6"];
       const { status, output, lastLine } = runTool(GENERATOR, args);
-      expect(lastLine, output).toMatch(/^\d{4,} passed, 0 failed$/);
+      expect(lastLine, output).toMatch(EVERYTHING_DONE[engine]);
       expect(status).toBe(0);
     },
     TIMEOUT_MS,

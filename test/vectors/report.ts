@@ -53,7 +53,7 @@ function flagChanges(expected: bigint, actual: bigint): string {
     .join(", ");
 }
 
-function exceptionText(exception: VectorException | undefined): string {
+export function exceptionText(exception: VectorException | undefined): string {
   if (exception === undefined) return "none";
   const { vector, code, cr2 } = exception;
   const name = EXCEPTION_NAMES[vector] ?? `vector ${vector}`;

@@ -67,6 +67,7 @@ import {
   ST_AT,
   YMM_AT,
 } from "./snapshot.ts";
+import { StepTranslator } from "./step-translator.ts";
 import type { MemoryPiece, VectorException } from "./vector.ts";
 
 /** Guest-physical places of the little kernel, and the linear page where they begin. */
@@ -117,6 +118,8 @@ export class VectorMachine {
   readonly engine: EngineName;
   readonly memory = new GuestMemory(MIN_RAM);
   readonly vcpu: Vcpu;
+  /** Undefined on the interpreter. */
+  readonly steps: StepTranslator | undefined;
   readonly #mapper: PageMapper;
   /** The segment registers as CPL 3 starts with them. */
   readonly #userSegments: Int32Array;
@@ -125,7 +128,8 @@ export class VectorMachine {
   constructor(engine: EngineName, model: ProcessorModel = processorModel()) {
     this.engine = engine;
     this.vcpu = createVcpu(engine, this.memory, model);
-    const { cpu } = this.vcpu;
+    const { cpu, translation } = this.vcpu;
+    if (translation !== undefined) this.steps = new StepTranslator(this.vcpu, translation);
     this.#mapper = new PageMapper(this.memory, cpu.mem.tlb);
     SYSTEM_PAGES.forEach((frame) => {
       this.#mapper.mapSupervisor(pageOf(linear(frame)), frame);
@@ -209,6 +213,17 @@ export class VectorMachine {
     for (const piece of setup.memory) this.#fill(piece);
     this.#fill({ address: setup.registers.rip, bytes: setup.code });
     this.#loadRegisters(setup.registers);
+  }
+
+  /** Translates the first instructions of these in one go; {@link step} then has them from there. */
+  prepare(setups: readonly Setup[]): void {
+    const { steps } = this;
+    if (steps === undefined) return;
+    for (const setup of setups) {
+      this.load(setup);
+      steps.add();
+    }
+    steps.translate();
   }
 
   #map({ registers, code, memory }: Setup): void {

@@ -10,10 +10,13 @@ import type { Cpu } from "../cpu.ts";
 import { OP } from "../decode/record.ts";
 import {
   BLOCK_COUNT,
+  BLOCK_HASH_NEXT,
   BLOCK_HEADER,
   BLOCK_KEY,
   BLOCK_OFFSET,
+  BLOCK_PAGE_NEXT,
   BLOCK_RUNS,
+  BLOCK_WORDS,
   SCRATCH,
 } from "../interp/code-cache.ts";
 import { OP_STALE } from "../interp/hot-ops.ts";
@@ -116,6 +119,8 @@ export class TranslationEngine implements Translation {
   readonly #underway = new Set<number>();
   #repeated = 0;
   #liveBytes = 0;
+  /** Units of blocks that are not kept, by the blocks' words. */
+  #prepared = new Map<string, UnitFunction>();
 
   constructor(
     cpu: Cpu,
@@ -153,17 +158,40 @@ export class TranslationEngine implements Translation {
     return this.#repeated >= PATIENCE || this.#requests.size >= BATCH;
   }
 
+  /**
+   * Translates blocks that {@link runOnce} is about to be given in one module, which is many times cheaper than one
+   * for each; what was prepared before is given up. Each array begins like the code cache, with its block at SCRATCH.
+   */
+  prepare(blocks: readonly Int32Array[]): void {
+    this.#prepared = new Map();
+    const units = blocks.map((code) => ({ code, blocks: [{ at: SCRATCH, delta: 0 }], slot: 0 }));
+    const instance = this.#instantiate(translateAndCompile(units, false, this.#now));
+    units.forEach(({ code }, index) => {
+      const run = instance?.exports[`u${index}`] as UnitFunction | undefined;
+      if (run !== undefined) this.#prepared.set(wordsOf(code, SCRATCH), run);
+    });
+  }
+
   runOnce(block: number): number {
+    const run = this.#prepared.get(wordsOf(this.#cpu.code, block)) ?? this.#compileOnce(block);
+    return this.#enter(run, 0, 0);
+  }
+
+  #compileOnce(block: number): UnitFunction {
     const unit = { code: this.#cpu.code, blocks: [{ at: block, delta: 0 }], slot: 0 };
     const instance = this.#instantiate(translateAndCompile([unit], false, this.#now));
     if (instance === undefined) throw new RangeError("the host refuses to compile a single block");
-    return (instance.exports["u0"] as UnitFunction)(0);
+    return instance.exports["u0"] as UnitFunction;
   }
 
   run(unit: number): number {
+    return this.#enter(this.#table.enter, unit & UNIT_ENTRY_MASK, unit >> UNIT_SLOT_SHIFT);
+  }
+
+  #enter(run: UnitTable["enter"], entry: number, slot: number): number {
     const { s } = this.#cpu;
     const before = s[REMAINING]!;
-    const exit = this.#table.enter(unit & UNIT_ENTRY_MASK, unit >> UNIT_SLOT_SHIFT);
+    const exit = run(entry, slot);
     this.counters.retired += before - s[REMAINING]!;
     const { exits } = this.counters;
     exits[exit] = exits[exit]! + 1;
@@ -312,4 +340,13 @@ export class TranslationEngine implements Translation {
     this.#interpreter.forgetUnits();
     this.forgotten();
   }
+}
+
+/** What a short block's translation depends on: where in a page it lies, its mode, and its records. */
+function wordsOf(code: Int32Array, block: number): string {
+  const words = code.slice(block, block + code[block + BLOCK_WORDS]!);
+  words[BLOCK_HASH_NEXT] = 0;
+  words[BLOCK_PAGE_NEXT] = 0;
+  words[BLOCK_RUNS] = 0;
+  return String.fromCharCode(...new Uint16Array(words.buffer));
 }

@@ -4,12 +4,11 @@
 import { parseArgs } from "node:util";
 import { VmmError } from "../../../src/base/errors.ts";
 import type { ParsedRow } from "../../../src/cpu/isa/table.ts";
-import { runVector } from "../compare.ts";
 import { type EngineName, enginesNamed } from "../engine.ts";
-import { failureText } from "../report.ts";
+import { Progress } from "../progress.ts";
 import { formatVector } from "../vector.ts";
 import { writeLines } from "../vector-file.ts";
-import { VectorMachine } from "../vector-machine.ts";
+import { Checker } from "./checker.ts";
 import { type GeneratorOptions, generate, type Obstacles, recordableRows } from "./generator.ts";
 import { NativeHost } from "./native-host.ts";
 import { rowsOf, setPath, VECTOR_SETS } from "./sets.ts";
@@ -23,41 +22,6 @@ const USAGE = `usage: npm run vectors:generate -- [--seed=N] [--per-row=K] [--on
   --only=NAME    only rows of this mnemonic, operation or CPUID feature
   --sets         write the files in test/vectors/data again, or the one called NAME
 `;
-
-/** Compares vectors as they come. */
-class Checker {
-  readonly #machine: VectorMachine;
-  readonly #show: number;
-  readonly #byRow = new Map<string, number>();
-  passed = 0;
-  failed = 0;
-
-  constructor(machine: VectorMachine, show: number) {
-    this.#machine = machine;
-    this.#show = show;
-  }
-
-  check(vector: Parameters<typeof runVector>[1]): void {
-    const differences = runVector(this.#machine, vector);
-    if (differences.length === 0) {
-      this.passed++;
-      return;
-    }
-    this.failed++;
-    const row = vector.name.slice(0, vector.name.lastIndexOf(" "));
-    const seen = (this.#byRow.get(row) ?? 0) + 1;
-    this.#byRow.set(row, seen);
-    // A few of each row say more than many of one.
-    if (seen > this.#show) return;
-    process.stdout.write(`${failureText(this.#machine.engine, vector, differences)}\n`);
-    process.stdout.write(`  ${formatVector(vector)}\n`);
-  }
-
-  summary(): string {
-    const rows = [...this.#byRow].map(([row, failures]) => `  ${row}: ${failures}\n`);
-    return `${rows.join("")}${this.passed} passed, ${this.failed} failed\n`;
-  }
-}
 
 function obstacleText(obstacles: Obstacles): string {
   return [...obstacles].map(([reason, times]) => `  left out ${times}: ${reason}\n`).join("");
@@ -100,14 +64,18 @@ async function check(
   engines: readonly EngineName[],
   show: number,
 ): Promise<number> {
-  const checkers = engines.map((engine) => new Checker(new VectorMachine(engine), show));
+  const checkers = engines.map((engine) => new Checker(engine, show));
   const obstacles: Obstacles = new Map();
+  const progress = new Progress();
   for await (const vectors of generate(host, options, obstacles)) {
-    for (const vector of vectors) for (const checker of checkers) checker.check(vector);
+    for (const checker of checkers) checker.check(vectors);
+    progress.report(() => checkers.map(String).join("; "));
+    // The host frees compiled code between two tasks only.
+    await new Promise(setImmediate);
   }
   process.stdout.write(obstacleText(obstacles));
   for (const checker of checkers) process.stdout.write(checker.summary());
-  return checkers.every(({ failed }) => failed === 0) ? 0 : 1;
+  return checkers.every(({ isRight }) => isRight) ? 0 : 1;
 }
 
 async function run(args: readonly string[]): Promise<number> {

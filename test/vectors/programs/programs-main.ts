@@ -3,6 +3,7 @@
 // agree, 1 if not, 2 if nothing could be run.
 import { parseArgs } from "node:util";
 import { VmmError } from "../../../src/base/errors.ts";
+import { Progress } from "../progress.ts";
 import { contestantsNamed } from "./contestants.ts";
 import { describeFailure, type Failure, Tournament } from "./tournament.ts";
 
@@ -28,6 +29,7 @@ interface Limits {
 async function play(tournament: Tournament, seed: number, limits: Limits): Promise<number> {
   const { first, count, instructions, endMs, show } = limits;
   const failures: Failure[] = [];
+  const progress = new Progress();
   for (let index = first; index < first + count; ) {
     if (tournament.instructions >= instructions || Date.now() >= endMs) break;
     const size = Math.min(BATCH - (index % BATCH), first + count - index);
@@ -37,6 +39,7 @@ async function play(tournament: Tournament, seed: number, limits: Limits): Promi
       if (failures.length >= show) return failures.length;
     }
     index += size;
+    progress.report(() => `${tournament.programs} programs, ${failures.length} failed`);
     // The host frees compiled code between two tasks only.
     await new Promise(setImmediate);
   }
