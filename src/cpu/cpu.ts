@@ -7,7 +7,7 @@ import { LinearMemory } from "../mmu/linear-memory.ts";
 import { HI, VCPU_STATE_OFFSET } from "../mmu/machine-layout.ts";
 import { GUEST_FAULT } from "../mmu/page-fault.ts";
 import { type MmioAccess, PhysicalMemory } from "../mmu/physical-memory.ts";
-import type { Environment, InterruptSource, MsrSpace, VmExit } from "./bus.ts";
+import type { Environment, InoutExit, InterruptSource, MsrSpace, VmExit } from "./bus.ts";
 import {
   DISP,
   INFO,
@@ -117,6 +117,11 @@ export class Cpu {
   inputRecord = 0;
   /** Why `run` is to return when the current instruction is done. */
   exit: VmExit | undefined;
+  /**
+   * Carries out a port access at once, RIP and count being those of the next instruction: translated code need not
+   * be left for it. Without, each one is an exit of the vCPU's.
+   */
+  onPortAccess: ((exit: InoutExit) => void) | undefined;
   /** Traps to raise when the current instruction is done: DR6 bits. */
   pendingDebug = 0;
   /** Those of them that were pending when it began, held off by MOV SS: what is left if it faults. */

@@ -4,6 +4,7 @@
 import { allOnes, hex } from "../base/bits.ts";
 import { VmmError } from "../base/errors.ts";
 import type { InoutExit, VmExit } from "../cpu/bus.ts";
+import { RIP } from "../cpu/state-layout.ts";
 import { canWake } from "../cpu/system/events.ts";
 import type { Machine, MachineHost } from "./machine.ts";
 
@@ -34,6 +35,7 @@ export class RunLoop {
   constructor(machine: Machine, host: MachineHost) {
     this.#machine = machine;
     this.#host = host;
+    machine.vcpu.cpu.onPortAccess = (exit) => this.#handle(exit);
     if (machine.config.isStrictIo) {
       machine.ports.unclaimed = (direction, port, size) => this.#unclaimed(direction, port, size);
     }
@@ -117,7 +119,7 @@ export class RunLoop {
 
   #unclaimed(direction: "read" | "write", port: number, size: number): void {
     const name = direction === "read" ? "in" : "out";
-    const rip = this.#machine.vcpu.cpu.s[38]! >>> 0;
+    const rip = this.#machine.vcpu.cpu.s[RIP]! >>> 0;
     this.#strictFault ??= `Unhandled ${name}${INOUT_WIDTHS[size]} ${hex(port, 4)} at ${hex(rip)}`;
     this.#machine.vcpu.stop();
   }

@@ -133,6 +133,8 @@ const SOFT: ReadonlySet<Operation> = new Set<Operation>([
   "sysret",
   "sysenter",
   "sysexit",
+  "in",
+  "out",
 ]);
 
 function isSoft(e: UnitEmitter, p: number, op: Operation): boolean {

@@ -4,6 +4,7 @@
 import { VCPU_STATE_OFFSET } from "../../mmu/machine-layout.ts";
 import { GUEST_FAULT } from "../../mmu/page-fault.ts";
 import { CONTEXT_PRIVILEGE_BITS } from "../../mmu/tlb.ts";
+import type { InoutExit } from "../bus.ts";
 import type { Cpu } from "../cpu.ts";
 import { NEXT, OP, RECORD_WORDS, ROW } from "../decode/record.ts";
 import { isCondition, settleFlags } from "../flags.ts";
@@ -96,11 +97,26 @@ export class Runtime {
     const exit = this.#exec(p);
     if (exit !== EXEC_DONE) return exit;
     s[CURRENT] = 0;
+    const end = p + RECORD_WORDS;
+    if (cpu.exit?.kind === "inout" && cpu.onPortAccess !== undefined) {
+      return this.#accessPort(cpu.exit, cpu.onPortAccess, end);
+    }
     const isSame = cpu.codeKey === key && mem.tlb.context >> CONTEXT_PRIVILEGE_BITS === space;
     if (isSame && !needsAttention(cpu)) return EXEC_DONE;
-    const end = p + RECORD_WORDS;
     if (code[end + OP] === OP_SYNC) this.#advance(code[end + NEXT]!);
     return EXIT_SYNC;
+  }
+
+  /** What the run loop would do with the exit, in the middle of a unit whose block ends at `end`. */
+  #accessPort(exit: InoutExit, access: (exit: InoutExit) => void, end: number): number {
+    const cpu = this.#cpu;
+    const { code } = cpu;
+    if (code[end + OP] === OP_SYNC) this.#advance(code[end + NEXT]!);
+    cpu.exit = undefined;
+    cpu.counters.inout++;
+    access(exit);
+    // A device may have written over this very code.
+    return code[end + OP] === OP_SYNC && !needsAttention(cpu) ? EXEC_DONE : EXIT_SYNC;
   }
 
   #advance(distance: number): void {
