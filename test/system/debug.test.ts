@@ -4,8 +4,9 @@ import { expect } from "vitest";
 import { CR4, DR, DR6, DR7, MSR_LSTAR, MSR_SFMASK, MSR_STAR } from "../../src/cpu/state-layout.ts";
 import { CR4_DE } from "../../src/cpu/system/control-bits.ts";
 import { DATA, KCODE, KDATA, PT, toUser, USER } from "../support/system/layout.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
 import type { SystemMachine } from "../support/system/system-machine.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 const EXECUTE = 0;
 const WRITE = 1;
@@ -152,6 +153,7 @@ systemSuite("a data breakpoint", [
     events: isHit ? ["#DB at behind, DR6 1"] : [],
   })),
   {
+    // QEMU TCG 7.2 and Bochs 2.7 push RF clear here, against SDM 3B 17.3.1.1.
     title: "stops a repeated instruction behind the iteration, with RF in the frame",
     manual: "SDM 3B 17.3.1.2, 17.3.1.1",
     prepare: watch(DATA + 5, WRITE),
@@ -300,6 +302,7 @@ systemSuite("debug registers", [
     registers: { rcx: 0xffff0ff0, rdx: 0x400 },
   },
   {
+    // QEMU TCG 7.2 and Bochs 2.7 clear B0-B3 when they single-step, which the manual allows, too.
     title: "keep what #DB does not clear: DR6's bits add up",
     manual: "SDM 3B 17.2.3",
     prepare: watch(DATA, WRITE),

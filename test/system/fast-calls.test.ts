@@ -13,8 +13,9 @@ import {
   SS,
 } from "../../src/cpu/state-layout.ts";
 import { KCODE, toUser, toUser32, UCODE } from "../support/system/layout.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
 import type { SystemMachine } from "../support/system/system-machine.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 type Prepare = NonNullable<SystemCase["prepare"]>;
 

@@ -13,7 +13,8 @@ import {
   UCODE,
   UCODE32,
 } from "../support/system/layout.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 type Prepare = NonNullable<SystemCase["prepare"]>;
 

@@ -134,6 +134,7 @@ systemSuite("IRETQ", [
     events: ["#GP(68) at bad"],
   },
   {
+    // QEMU TCG 7.2 and Bochs 2.7 raise #NP, as the manual's list of exceptions has it; its operation and APM 3 have #SS.
     title: "raises #SS for an SS that is not present",
     manual: "SDM 2 IRET",
     prepare: descriptor(0x73, 0xc),

@@ -14,7 +14,8 @@ import {
   UCODE32,
   UDATA,
 } from "../support/system/layout.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 const legacy = (each: Omit<SystemCase, "mode">): SystemCase => ({ ...each, mode: "protected" });
 

@@ -17,8 +17,9 @@ import {
   toUser,
   USER,
 } from "../support/system/layout.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
 import type { SystemMachine } from "../support/system/system-machine.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 const PAGE = SPARE + 0x2000;
 const ENTRY = PT + 8 * (PAGE >> 12);

@@ -3,8 +3,9 @@
 import { expect } from "vitest";
 import { CR0, DS, GDTR_LIMIT, LDTR, SS, TR } from "../../src/cpu/state-layout.ts";
 import { FREE, GDT, LDT, PT, TSS, toUser, toUser32 } from "../support/system/layout.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
 import type { SystemMachine } from "../support/system/system-machine.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 /** The first free descriptor: access and flags, base 0 and no limit. */
 const descriptor =

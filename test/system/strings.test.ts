@@ -103,6 +103,7 @@ systemSuite("repeated string instructions", [
     registers: { rbx: 1 },
   },
   {
+    // QEMU TCG 7.2 and Bochs 2.7 fetch it anew and stop; an AMD EPYC finishes, with any count that was tried.
     title: "overwrite themselves and finish",
     manual: "SDM 3A 8.1.3: the instruction in execution is not fetched anew before its end",
     code: `mov edi, here; mov ecx, 4; mov eax, 0x90; jmp here; align 16; here: rep stosb; nop; nop; hlt`,

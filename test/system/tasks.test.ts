@@ -3,8 +3,9 @@
 import { expect } from "vitest";
 import { CR0, CS, TR } from "../../src/cpu/state-layout.ts";
 import { FREE, GDT, KCODE, KDATA, STACK, TSS, TSS_OTHER } from "../support/system/layout.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
 import type { SystemMachine } from "../support/system/system-machine.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 const legacy = (each: Omit<SystemCase, "mode">): SystemCase => ({ ...each, mode: "protected" });
 

@@ -3,8 +3,9 @@
 // A program that changed a table without saying so may find either; none here depends on that.
 import { CR4 } from "../../src/cpu/state-layout.ts";
 import { PD, PDPT, PML4, PT, SPARE, TABLES, toUser } from "../support/system/layout.ts";
+import type { SystemCase } from "../support/system/system-case.ts";
 import type { SystemMachine } from "../support/system/system-machine.ts";
-import { type SystemCase, systemSuite } from "../support/system/system-suite.ts";
+import { systemSuite } from "../support/system/system-suite.ts";
 
 const PAGE = SPARE + 0x2000;
 const OTHER = SPARE + 0x3000;

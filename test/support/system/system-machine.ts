@@ -228,7 +228,7 @@ export class SystemMachine extends TestMachine {
       if (left <= 0 || this.entries.length > MOST_ENTRIES) return false;
       const exit = vcpu.run(Math.min(left, slice));
       if (exit.kind === "inout") {
-        if (!exit.isIn && exit.port === at.REPORT_PORT && this.#isInStub()) this.#report();
+        if (!exit.isIn && exit.port === at.REPORT_PORT && this.isInStub) this.takeEntry();
         else if (exit.isIn) vcpu.completeIn(exit, this.input(exit.port, exit.size));
         else this.outputs.push({ port: exit.port, size: exit.size, value: exit.value });
       } else if (exit.kind === "suspended") return true;
@@ -236,12 +236,13 @@ export class SystemMachine extends TestMachine {
     }
   }
 
-  #isInStub(): boolean {
+  get isInStub(): boolean {
     const rip = this.state[RIP]!;
     return rip >= at.STUBS && rip < at.STUBS + 0x1000;
   }
 
-  #report(): void {
+  /** Takes down how the handler was entered whose stub RIP is in. */
+  takeEntry(): void {
     const { state } = this;
     const vector = (state[RIP]! - at.STUBS) >> 4;
     const size = this.#frameSize();
