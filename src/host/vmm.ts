@@ -2,7 +2,6 @@
 // A VM in this program: bhyve's life of one (create, load, run, destroy) as an object. It runs on the thread of
 // whoever made it, in turns (vmm/machine-driver.ts), so that between any two awaits of the program the guest
 // stands between two instructions.
-import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { VmmError } from "../base/errors.ts";
 import type { TypedEmitter } from "../base/typed-emitter.ts";
@@ -20,18 +19,12 @@ import { guestSymbols, whereItRuns } from "../vmm/guest-symbols.ts";
 import { Machine } from "../vmm/machine.ts";
 import { type MachineConfig, machineConfig } from "../vmm/machine-config.ts";
 import { MachineDriver } from "../vmm/machine-driver.ts";
-import { ramExtents } from "../vmm/memory-image.ts";
 import { MemoryRegistry } from "../vmm/memory-registry.ts";
 import type { Lease, Registry } from "../vmm/registry.ts";
 import { reinitialized, remainsOf, restoreNvram } from "../vmm/remains.ts";
 import { describeOutcome, isFinal, type RunOutcome } from "../vmm/run-outcome.ts";
 import type { SuspendHow } from "../vmm/suspend.ts";
-import {
-  REGISTERS,
-  type RegisterName,
-  readRegister,
-  writeRegister,
-} from "../vmm/vcpu-registers.ts";
+import { type RegisterName, readRegister, writeRegister } from "../vmm/vcpu-registers.ts";
 import { FileByteSource } from "./file-byte-source.ts";
 import {
   type KernelSymbols,
@@ -42,6 +35,7 @@ import {
 } from "./load-guest.ts";
 import { makeMachineHost } from "./machine-host.ts";
 import { nodeThread } from "./node-thread.ts";
+import { digestOf } from "./state-digest.ts";
 import { type Address, VmMemory } from "./vm-memory.ts";
 import type { LoadRequest, RecordedInput, RunOptions, VmmEvents, VmmState } from "./vm-types.ts";
 import { configOf, openDisk, type VmmOptions } from "./vmm-options.ts";
@@ -316,16 +310,7 @@ export class Vmm extends Emitter implements AsyncDisposable {
    * at the same instruction, on the virtual clock.
    */
   stateDigest(): string {
-    const { cpu } = this.#vcpu;
-    const hash = createHash("sha256");
-    for (const name of REGISTERS) hash.update(`${name}=${readRegister(cpu, name)}\n`);
-    hash.update(`${this.instructions} ${this.guestTimeNs}\n`);
-    for (const { offset, length } of ramExtents(cpu.memory)) {
-      hash
-        .update(`${offset} ${length}\n`)
-        .update(cpu.memory.bytes.subarray(offset, offset + length));
-    }
-    return hash.digest("hex");
+    return digestOf(this.#vcpu.cpu, this);
   }
 
   /** Who called whom, a line a frame, innermost first. */

@@ -13,8 +13,6 @@ const TABLES: Readonly<Record<string, number>> = {
   "src/cpu/interp/interpreter.ts": 1300,
   // A list of names.
   "src/cpu/isa/operations.ts": 800,
-  // One short executor after another for the system instructions.
-  "src/cpu/interp/system.ts": 700,
 };
 const BINARY = /\.(png|gz|xz|zst|img|bin|wasm|aml|elf)$/;
 

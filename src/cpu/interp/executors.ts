@@ -9,16 +9,24 @@ import { AVX_MEMORY_EXECUTORS } from "./avx-memory.ts";
 import { BIT_EXECUTORS } from "./bit.ts";
 import { BMI_EXECUTORS } from "./bmi.ts";
 import { BRANCH_EXECUTORS } from "./branch.ts";
+import { CONTROL_REGISTER_EXECUTORS } from "./control-register.ts";
 import { CRYPTO_EXECUTORS } from "./crypto.ts";
+import { DEBUG_REGISTER_EXECUTORS } from "./debug-register.ts";
+import { DESCRIPTOR_TABLE_EXECUTORS } from "./descriptor-table.ts";
 import { FAR_EXECUTORS } from "./far.ts";
 import { FMA_EXECUTORS } from "./fma.ts";
 import { HALF_EXECUTORS } from "./half.ts";
+import { INTERRUPT_FLAG_EXECUTORS } from "./interrupt-flag.ts";
+import { INVALIDATE_EXECUTORS } from "./invalidate.ts";
 import { IO_EXECUTORS } from "./io.ts";
 import { MMX_EXECUTORS } from "./mmx.ts";
 import { MMX_CONVERT_EXECUTORS } from "./mmx-convert.ts";
 import { MOV_EXECUTORS } from "./mov.ts";
+import { MSR_TSC_CPUID_EXECUTORS } from "./msr-tsc-cpuid.ts";
 import { MUL_DIV_EXECUTORS } from "./mul-div.ts";
 import type { Executor } from "./operands.ts";
+import { SEGMENT_EXECUTORS } from "./segment.ts";
+import { SELECTOR_CHECK_EXECUTORS } from "./selector-check.ts";
 import { SHIFT_EXECUTORS } from "./shift.ts";
 import { SSE_CONVERT_EXECUTORS } from "./sse-convert.ts";
 import { SSE_FLOAT_EXECUTORS } from "./sse-float.ts";
@@ -28,7 +36,6 @@ import { SSE_SHUFFLE_EXECUTORS } from "./sse-shuffle.ts";
 import { SSE_STRING_EXECUTORS } from "./sse-string.ts";
 import { STACK_EXECUTORS } from "./stack.ts";
 import { STRING_EXECUTORS } from "./string.ts";
-import { SYSTEM_EXECUTORS } from "./system.ts";
 import { X87_EXECUTORS } from "./x87.ts";
 import { X87_CONTROL_EXECUTORS } from "./x87-control.ts";
 import { X87_FUNCTION_EXECUTORS } from "./x87-function.ts";
@@ -47,7 +54,14 @@ export const EXECUTORS: Readonly<Record<Operation, Executor>> = {
   ...FAR_EXECUTORS,
   ...STRING_EXECUTORS,
   ...IO_EXECUTORS,
-  ...SYSTEM_EXECUTORS,
+  ...SEGMENT_EXECUTORS,
+  ...SELECTOR_CHECK_EXECUTORS,
+  ...DESCRIPTOR_TABLE_EXECUTORS,
+  ...CONTROL_REGISTER_EXECUTORS,
+  ...DEBUG_REGISTER_EXECUTORS,
+  ...INVALIDATE_EXECUTORS,
+  ...MSR_TSC_CPUID_EXECUTORS,
+  ...INTERRUPT_FLAG_EXECUTORS,
   ...X87_EXECUTORS,
   ...X87_MOVE_EXECUTORS,
   ...X87_FUNCTION_EXECUTORS,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Executors of far JMP, CALL and RET.
+// Executors of far JMP, CALL and RET, and of the system calls, whose targets are in MSRs and registers.
 import { HI } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
 import { IMM, LINK } from "../decode/record.ts";
 import { CURRENT } from "../state-layout.ts";
 import { type FarTarget, farCall, farJump, farReturn } from "../system/far.ts";
+import { syscall, sysenter, sysexit, sysret } from "../system/syscall.ts";
 import { widthOf } from "./operands.ts";
 
 /** The pointer in the instruction: offset in IMM, selector in LINK. */
@@ -42,4 +43,8 @@ export const FAR_EXECUTORS = {
     cpu.s[CURRENT] = p;
     farReturn(cpu, widthOf(cpu, p), cpu.code[p + IMM]! & 0xffff);
   },
+  syscall,
+  sysret,
+  sysenter,
+  sysexit,
 } as const;

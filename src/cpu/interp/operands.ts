@@ -236,6 +236,12 @@ export function writeSizedA(cpu: Cpu, p: number, lo: number, hi: number): void {
   }
 }
 
+/** A selector or another word: 16 bits to memory, zero-extended by operand size to a register. */
+export function storeWord(cpu: Cpu, p: number, value: number): void {
+  if (isMemoryA(cpu, p)) storeM16(cpu, p, value);
+  else writeSizedA(cpu, p, value, 0);
+}
+
 // Read-modify-write.
 
 /** Remembers the memory operand's address for the store, and faults now if that store would. */

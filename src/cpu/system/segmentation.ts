@@ -42,6 +42,11 @@ import {
 } from "./descriptor.ts";
 import { changedSegments } from "./mode.ts";
 
+/** The visible part of a segment register, of LDTR or of TR. */
+export function selectorOf(cpu: Cpu, segment: number): number {
+  return cpu.s[SEGMENTS + segment * SEG_WORDS + SEG_SELECTOR]!;
+}
+
 /** Fills a segment register; derived mode is the caller's affair. `baseHi` is for LDTR and TR in long mode. */
 export function setSegment(
   cpu: Cpu,

@@ -4,11 +4,11 @@
 //
 // Around it: `apic/priority.ts` (IRR, ISR, TMR, TPR, PPR), `apic/local-vector-table.ts`, `apic/apic-timer.ts`,
 // `apic/error-status.ts`, `apic/interrupt-command.ts`; its registers are reached through
-// `apic/xapic-window.ts` (memory) and `apic/apic-msrs.ts` (MSRs).
+// `apic/xapic-window.ts` (memory) and `apic/apic-msrs.ts` (MSRs), and read by `apic/register-values.ts`.
 //
 // There is no firmware that would program virtual-wire mode, so until the guest software-enables the APIC,
 // LINT0 is INTR (the 8259 pair) and LINT1 is NMI, as bhyve has it. Left out: SMI, a writable
-// APIC ID, AMD's extensions. The file is long because acceptance, the local pins and the register switch change the
+// APIC ID, AMD's extensions. The file is long because acceptance, the local pins and the writes change the
 // same few fields; what stands on its own is in `apic/`.
 import type { Clock } from "../../base/clock.ts";
 import type { BusHandler } from "../bus.ts";
@@ -49,6 +49,7 @@ import {
   lvtEntryOf,
 } from "./apic/local-vector-table.ts";
 import { InterruptPriority } from "./apic/priority.ts";
+import { isReadOnly, registerValue } from "./apic/register-values.ts";
 import * as reg from "./apic/registers.ts";
 import { XapicWindow } from "./apic/xapic-window.ts";
 import type { ApicBus, ApicBusAgent } from "./apic-bus.ts";
@@ -277,15 +278,9 @@ export class LocalApic implements ApicBusAgent {
 
   /** A register's value, unsigned. One that does not exist reads 0 and is an error. */
   readRegister(register: number): number {
-    const word = register & 7;
-    if (register >= reg.APIC_ISR && register < reg.APIC_ESR) {
-      const { isr, tmr, irr } = this.priority;
-      const set = register < reg.APIC_TMR ? isr : register < reg.APIC_IRR ? tmr : irr;
-      return set.words[word] >>> 0;
-    }
-    const entry = lvtEntryOf(register);
-    if (entry >= 0) return this.lvt.entries[entry] >>> 0;
-    return this.readPlainRegister(register);
+    const value = registerValue(this, register);
+    if (value === undefined) this.raiseError(ESR_ILLEGAL_REGISTER);
+    return value ?? 0;
   }
 
   /** Writes a register; `value` is unsigned. One that does not exist, or that is read-only, does not change. */
@@ -312,42 +307,6 @@ export class LocalApic implements ApicBusAgent {
         break;
       default:
         this.writeConfiguration(register, value);
-    }
-  }
-
-  private readPlainRegister(register: number): number {
-    switch (register) {
-      case reg.APIC_ID:
-        return this.mode === APIC_X2APIC ? this.apicId : (this.apicId << 24) >>> 0;
-      case reg.APIC_VERSION:
-        return reg.APIC_VERSION_VALUE;
-      case reg.APIC_TPR:
-        return this.priority.taskPriority;
-      case reg.APIC_PPR:
-        return this.priority.processorPriority;
-      case reg.APIC_EOI:
-        return 0;
-      case reg.APIC_LDR:
-        return this.mode === APIC_X2APIC ? x2apicLogicalId(this.apicId) : this.logicalDestination;
-      case reg.APIC_DFR:
-        return this.destinationFormat;
-      case reg.APIC_SVR:
-        return this.spuriousVector;
-      case reg.APIC_ESR:
-        return this.errors.visible;
-      case reg.APIC_ICR_LOW:
-        return this.icrLow;
-      case reg.APIC_ICR_HIGH:
-        return this.icrHigh;
-      case reg.APIC_TIMER_INITIAL_COUNT:
-        return this.timer.initialCount;
-      case reg.APIC_TIMER_CURRENT_COUNT:
-        return this.timer.currentCount();
-      case reg.APIC_TIMER_DIVIDE:
-        return this.timer.divideConfiguration;
-      default:
-        this.raiseError(ESR_ILLEGAL_REGISTER);
-        return 0;
     }
   }
 
@@ -512,14 +471,4 @@ export class LocalApic implements ApicBusAgent {
     this.offered = offered;
     this.onChange();
   }
-}
-
-function isReadOnly(register: number): boolean {
-  return (
-    register === reg.APIC_ID ||
-    register === reg.APIC_VERSION ||
-    register === reg.APIC_PPR ||
-    register === reg.APIC_TIMER_CURRENT_COUNT ||
-    (register >= reg.APIC_ISR && register < reg.APIC_ESR)
-  );
 }
