@@ -19,21 +19,27 @@ import { VmSignals } from "./vm-signals.ts";
 export const BHYVE: CommandFrame = {
   name: "bhyve",
   usage: `usage: bhyve [-aACDeHhIPSuWwxY] [-c [cpus=]n[,sockets=n][,cores=n][,threads=n]]
-             [-k file] [-l lpcdev[,conf]] [-m size] [-o name=value]
-             [-s slot,device[,conf]] [-S slot,uart[,conf]] [-U uuid] vmname
+             [-k file] [-K layout] [-l lpcdev[,conf]] [-m size] [-o name=value]
+             [-p vcpu:hostcpu] [-s slot,device[,conf]] [-S slot,uart[,conf]]
+             [-U uuid] vmname
 
 Runs a VM that bhyveload (or tshyve linuxload) has loaded.
 
-  -A  ACPI tables                  -m  memory; the size it was loaded with
-  -c  virtual CPUs                 -o  a configuration variable
-  -D  destroy on power-off         -s  PCI slot: "-s help" lists devices
-  -e  exit on unhandled I/O        -S  wire memory; with a slot, a UART at
-  -H  vmexit on hlt                    its ISA address, as in 2012
-  -k  read variables from a file   -u  RTC keeps UTC time
-  -l  LPC device: "-l help"        -U  UUID
-                                   -w  ignore unknown MSRs
-  -x  x2APIC mode   -W  virtio uses MSI   -Y  no MP table
-  -a, -C, -I, -P, -p are accepted for the sake of old scripts.
+  -a  xAPIC mode, the default      -o  a configuration variable
+  -A  ACPI tables                  -s  PCI slot: "-s help" lists devices
+  -c  virtual CPUs                 -S  with a slot, a UART at its ISA
+  -D  destroy on power-off             address, as in 2012
+  -e  exit on unhandled I/O        -u  RTC keeps UTC time
+  -k  read variables from a file   -U  UUID
+  -l  LPC device: "-l help"        -w  ignore unknown MSRs
+  -m  memory; the size it was      -W  virtio uses MSI
+      loaded with                  -x  x2APIC mode
+  -M  2012's MiB above 4 GiB       -Y  no MP table
+
+Shown by bhyvectl and changing nothing else, as there is no host processor to tell:
+-H as capability hlt_exit, -P as pause_exit, -S without a slot as wired memory.
+Accepted for the sake of old scripts: -C, -I, -K, -p, and 2012's -n names, -p hostcpu,
+-t hz, -z hz.
 
 Variables of tshyve's own: engine=interpreter|translator|auto, clock=host|virtual,
 cpu=x86-64-v2|x86-64-v3, trace=insn+exit+irq+port+mmio+fault, trace.file=path,

@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 import { describe, expect, it } from "vitest";
+import { BHYVE } from "./bhyve-command.ts";
 import { parseBhyveOptions } from "./bhyve-options.ts";
 import { getoptLong } from "./getopt-long.ts";
+
+const LETTERS = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+
+/** Whether bhyve knows the option and does not say that it cannot do it. Its argument, if it takes one, is "vm". */
+function takes(letter: string): boolean {
+  try {
+    parseBhyveOptions([`-${letter}`, "vm"]);
+  } catch (error) {
+    return !/^illegal option|not supported/.test(String((error as Error).message));
+  }
+  return true;
+}
 
 /** The command line's variables as `config.dump` shows them, without the name. */
 function dumped(line: string): string[] {
@@ -72,6 +85,16 @@ describe("bhyve's command line", () => {
       "sockets=1",
       "x86.strictio=true",
     ]);
+  });
+});
+
+describe("bhyve's help", () => {
+  it("names the options that are taken, and no others", () => {
+    const named = [...BHYVE.usage.matchAll(/(?<![-\w])-([A-Za-z]+)(?!\w)/g)];
+    const letters = new Set(named.flatMap(([, cluster]) => [...cluster!]));
+    // bhyve answers -h before it looks at the others.
+    letters.delete("h");
+    expect([...letters].sort()).toEqual(LETTERS.filter(takes).sort());
   });
 });
 

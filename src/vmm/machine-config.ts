@@ -35,7 +35,7 @@ export interface MachineConfig {
   readonly isStrictIo: boolean;
   /** Accesses to MSRs that nobody has raise #GP; otherwise they read 0. */
   readonly isStrictMsr: boolean;
-  /** bhyve's -H and -P. HLT and PAUSE always leave the vCPU here; bhyvectl shows what was asked for. */
+  /** bhyve's -H and -P. HLT always leaves the vCPU here and PAUSE never; bhyvectl shows what was asked for. */
   readonly exitsOnHlt: boolean;
   readonly exitsOnPause: boolean;
   readonly isMemoryWired: boolean;

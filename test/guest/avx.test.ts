@@ -9,9 +9,10 @@ import { CR0, CR4, GPR, MXCSR, RAX, RCX, XCR0 } from "../../src/cpu/state-layout
 import { CR4_OSXSAVE, XCR0_AVX, XCR0_SSE, XCR0_X87 } from "../../src/cpu/system/control-bits.ts";
 import { cpuidLeaf } from "../../src/cpu/system/cpuid.ts";
 import { GP, NM, PF, UD, XM } from "../../src/cpu/vectors.ts";
+import { differences, parseRecording } from "../support/recording.ts";
 import { DATA, PAGE_TABLES, TestMachine } from "../support/test-machine.ts";
 import { VectorProbe } from "../support/vector-probe.ts";
-import { differences, parseRecording, VectorRunner } from "../support/vector-state.ts";
+import { VectorRunner } from "../support/vector-state.ts";
 
 const VPADDD = [0xc5, 0xe9, 0xfe, 0xcb]; // vpaddd xmm1, xmm2, xmm3
 const VPADDD_YMM = [0xc5, 0xed, 0xfe, 0xcb];

@@ -6,9 +6,10 @@ import { describe, expect, it } from "vitest";
 import { processorModel } from "../../src/cpu/model.ts";
 import { CR0, CR2, CR4, FLAGS, GPR, MXCSR, YMM } from "../../src/cpu/state-layout.ts";
 import { GP, NM, PF, UD, XM } from "../../src/cpu/vectors.ts";
+import { differences, parseRecording } from "../support/recording.ts";
 import { CODE, DATA, PAGE_TABLES } from "../support/test-machine.ts";
 import { VectorProbe } from "../support/vector-probe.ts";
-import { differences, operandSet, parseRecording, VectorRunner } from "../support/vector-state.ts";
+import { operandSet, VectorRunner } from "../support/vector-state.ts";
 
 const ADDPS = [0x0f, 0x58, 0xc1]; // addps xmm0, xmm1
 const MOVAPS_LOAD = [0x0f, 0x28, 0x06]; // movaps xmm0, [rsi]

@@ -16,8 +16,9 @@ import {
   SEGMENTS,
 } from "../../src/cpu/state-layout.ts";
 import { MF, NM, UD } from "../../src/cpu/vectors.ts";
+import { differences, parseRecording } from "../support/recording.ts";
 import { CODE, DATA, TestMachine } from "../support/test-machine.ts";
-import { differences, parseRecording, X87Runner } from "../support/x87-runner.ts";
+import { X87Runner } from "../support/x87-runner.ts";
 
 const FNINIT = [0xdb, 0xe3];
 const FLDZ = [0xd9, 0xee];

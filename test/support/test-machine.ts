@@ -4,6 +4,7 @@
 import type { InoutExit, VmExit } from "../../src/cpu/bus.ts";
 import { type ProcessorModel, processorModel } from "../../src/cpu/model.ts";
 import {
+  ACTIVITY,
   CPL,
   CR0,
   CR3,
@@ -73,6 +74,19 @@ export class TestMachine {
 
   get state(): Int32Array {
     return this.vcpu.cpu.s;
+  }
+
+  /** Whether an instruction's exception ended in shutdown: there is no IDT unless a test makes one. */
+  get isShutDown(): boolean {
+    return this.state[ACTIVITY] !== 0;
+  }
+
+  /** Out of that again; the next instruction is at CODE. */
+  recover(): void {
+    const { state, vcpu } = this;
+    state[ACTIVITY] = 0;
+    state[RIP] = CODE;
+    vcpu.cpu.exit = undefined;
   }
 
   /** 64-bit mode, flat segments, the first 32 MiB identity-mapped with 2 MiB pages that CPL 3 may use. */

@@ -5,8 +5,9 @@
 // The operand sets are made here and nowhere else, so that results recorded on a processor with them can be
 // compared with ours. A result is recorded as a hash; changing anything here makes the recordings useless.
 import { FLAGS_ARITHMETIC, readFlags, writeFlags } from "../../src/cpu/flags.ts";
-import { ACTIVITY, CR4, MXCSR, RIP, XCR0, YMM, YMM_WORDS } from "../../src/cpu/state-layout.ts";
+import { CR4, MXCSR, XCR0, YMM, YMM_WORDS } from "../../src/cpu/state-layout.ts";
 import { SeededRandom } from "./random.ts";
+import type { RecordingRunner } from "./recording.ts";
 import { CODE, DATA, TestMachine } from "./test-machine.ts";
 
 export const VECTOR_BYTES = 4 * 16 * YMM_WORDS;
@@ -143,7 +144,7 @@ export function hashOf(state: VectorState): number {
 }
 
 /** Executes one instruction at a time on operand sets; the machine is in 64-bit mode with AVX switched on. */
-export class VectorRunner {
+export class VectorRunner implements RecordingRunner {
   readonly machine = new TestMachine();
   #fault = 0;
 
@@ -164,6 +165,10 @@ export class VectorRunner {
     };
   }
 
+  hash(code: readonly number[], number: number): number {
+    return hashOf(this.run(code, operandSet(number)));
+  }
+
   /** Executes `code` with `operands`. */
   run(code: readonly number[], operands: VectorState): VectorState {
     const { machine } = this;
@@ -181,7 +186,7 @@ export class VectorRunner {
     machine.load(code, CODE);
     this.#fault = 0;
     machine.run(1);
-    if (this.#fault !== 0) this.#recover();
+    if (this.#fault !== 0) machine.recover();
     return {
       vectors: cpu.bytes.slice(4 * YMM, 4 * YMM + VECTOR_BYTES),
       gprs: BigUint64Array.from(VECTOR_GPRS, (register) => machine.register(register)),
@@ -191,43 +196,4 @@ export class VectorRunner {
       fault: this.#fault,
     };
   }
-
-  /** Out of the shutdown that an exception without an IDT ends in. */
-  #recover(): void {
-    const { state, vcpu } = this.machine;
-    state[ACTIVITY] = 0;
-    state[RIP] = CODE;
-    vcpu.cpu.exit = undefined;
-  }
-}
-
-/** A line of a recording: the instruction, its bytes in hexadecimal, a hash for each operand set. */
-export interface RecordedInstruction {
-  readonly text: string;
-  readonly code: readonly number[];
-  readonly hashes: readonly string[];
-}
-
-export function parseRecording(text: string): RecordedInstruction[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => {
-      const [title, code, hashes] = line.split(" | ") as [string, string, string];
-      return {
-        text: title,
-        code: code.match(/../g)!.map((byte) => Number.parseInt(byte, 16)),
-        hashes: hashes.split(" "),
-      };
-    });
-}
-
-/** Which operand sets of a recorded instruction give something else here. */
-export function differences(runner: VectorRunner, { code, hashes }: RecordedInstruction): number[] {
-  const differing: number[] = [];
-  hashes.forEach((hash, number) => {
-    const result = runner.run(code, operandSet(number));
-    if (hashOf(result) !== Number.parseInt(hash, 16)) differing.push(number);
-  });
-  return differing;
 }

@@ -6,8 +6,9 @@
 // compared with ours. A result is recorded as a hash; changing anything here makes the recordings useless.
 import { readFlags, writeFlags } from "../../src/cpu/flags.ts";
 import { loadX87, saveX87 } from "../../src/cpu/fpu/save-area.ts";
-import { ACTIVITY, FPU_REGISTERS, MXCSR, RIP, YMM, YMM_WORDS } from "../../src/cpu/state-layout.ts";
+import { FPU_REGISTERS, MXCSR, YMM, YMM_WORDS } from "../../src/cpu/state-layout.ts";
 import { SeededRandom } from "./random.ts";
+import type { RecordingRunner } from "./recording.ts";
 import { CODE, DATA, TestMachine } from "./test-machine.ts";
 
 export const MEMORY_BYTES = 128;
@@ -189,13 +190,17 @@ function hashOf({ image, memory, rax, flags }: X87Operands): number {
 }
 
 /** Executes one instruction at a time on operand sets, in 64-bit mode. */
-export class X87Runner {
+export class X87Runner implements RecordingRunner {
   readonly machine = new TestMachine();
   readonly #area = new Int32Array(128);
   readonly #bytes = new Uint8Array(this.#area.buffer);
 
   constructor() {
     this.machine.enterLongMode();
+  }
+
+  hash(code: readonly number[], number: number): number {
+    return hashOf(this.run(code, operandSet(number)));
   }
 
   run(code: readonly number[], operands: X87Operands): X87Operands {
@@ -217,7 +222,7 @@ export class X87Runner {
     writeFlags(s, operands.flags);
     machine.load(code, CODE);
     machine.run(1);
-    if (s[ACTIVITY] !== 0) this.#recover();
+    if (machine.isShutDown) machine.recover();
     return this.#result();
   }
 
@@ -239,43 +244,4 @@ export class X87Runner {
       flags: readFlags(s) & FLAGS_SEEN,
     };
   }
-
-  /** Out of the shutdown that an exception without an IDT ends in. */
-  #recover(): void {
-    const { state, vcpu } = this.machine;
-    state[ACTIVITY] = 0;
-    state[RIP] = CODE;
-    vcpu.cpu.exit = undefined;
-  }
-}
-
-/** A line of a recording: the instruction, its bytes in hexadecimal, a hash for each operand set. */
-export interface RecordedInstruction {
-  readonly text: string;
-  readonly code: readonly number[];
-  readonly hashes: readonly string[];
-}
-
-export function parseRecording(text: string): RecordedInstruction[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => {
-      const [title, code, hashes] = line.split(" | ") as [string, string, string];
-      return {
-        text: title,
-        code: code.match(/../g)!.map((byte) => Number.parseInt(byte, 16)),
-        hashes: hashes.split(" "),
-      };
-    });
-}
-
-/** Which operand sets of a recorded instruction give something else here. */
-export function differences(runner: X87Runner, { code, hashes }: RecordedInstruction): number[] {
-  const differing: number[] = [];
-  hashes.forEach((hash, number) => {
-    const result = runner.run(code, operandSet(number));
-    if (hash !== "-" && hashOf(result) !== Number.parseInt(hash, 16)) differing.push(number);
-  });
-  return differing;
 }

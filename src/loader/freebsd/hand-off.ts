@@ -8,8 +8,6 @@
 import type { GuestMemory } from "../../mmu/guest-memory.ts";
 import { quadBytes, viewOf } from "../bytes.ts";
 import {
-  ACCESS_TSS_BUSY,
-  ACCESS_UNUSABLE,
   CR0_NE,
   CR0_PE,
   CR0_PG,
@@ -21,6 +19,7 @@ import {
   type SegmentState,
 } from "../entry-state.ts";
 import { writeToGuest } from "../guest-copy.ts";
+import { flatSegments, largePageEntry, pageTables, tableEntry } from "../hand-off.ts";
 import {
   HAND_OFF_GDT,
   HAND_OFF_PD,
@@ -30,11 +29,7 @@ import {
 } from "./hand-off-layout.ts";
 import type { Preload } from "./preload.ts";
 
-const PG_V = 0x1;
-const PG_RW = 0x2;
-const PG_PS = 0x80;
 const TABLE_ENTRIES = 512;
-const LARGE_PAGE = 0x20_0000;
 
 /** Null, 64-bit code (P, S, L), data (P, S). Long mode asks for no more. */
 const GDT = [0n, 0x0020_9800_0000_0000n, 0x0000_9000_0000_0000n];
@@ -46,12 +41,13 @@ const DATA: SegmentState = { selector: 0x10, base: 0n, limit: 0, access: 0x93 };
 export function enterKernel(memory: GuestMemory, entry: bigint, preload: Preload): EntryState {
   writeToGuest(memory, HAND_OFF_STACK, stackPage(preload), "the hand-off stack");
   const tables = [
-    [HAND_OFF_PML4, () => HAND_OFF_PDPT | PG_V | PG_RW],
-    [HAND_OFF_PDPT, () => HAND_OFF_PD | PG_V | PG_RW],
-    [HAND_OFF_PD, (i: number) => i * LARGE_PAGE + (PG_V | PG_RW | PG_PS)],
+    [HAND_OFF_PML4, () => tableEntry(HAND_OFF_PDPT)],
+    [HAND_OFF_PDPT, () => tableEntry(HAND_OFF_PD)],
+    [HAND_OFF_PD, largePageEntry],
   ] as const;
   for (const [gpa, entryOf] of tables) {
-    writeToGuest(memory, gpa, pageTable(entryOf), "the hand-off page tables");
+    const table = pageTables(TABLE_ENTRIES, entryOf);
+    writeToGuest(memory, gpa, table, "the hand-off page tables");
   }
   writeToGuest(memory, HAND_OFF_GDT, quadBytes(GDT), "the hand-off GDT");
   return {
@@ -63,16 +59,7 @@ export function enterKernel(memory: GuestMemory, entry: bigint, preload: Preload
     cr3: BigInt(HAND_OFF_PML4),
     cr4: CR4_PAE,
     efer: EFER_LME | EFER_LMA,
-    segments: {
-      cs: CODE,
-      ds: DATA,
-      es: DATA,
-      fs: DATA,
-      gs: DATA,
-      ss: DATA,
-      tr: { selector: 0, base: 0n, limit: 0, access: ACCESS_TSS_BUSY },
-      ldtr: { selector: 0, base: 0n, limit: 0, access: ACCESS_UNUSABLE },
-    },
+    segments: flatSegments(CODE, DATA, 0),
     gdtr: { base: BigInt(HAND_OFF_GDT), limit: GDT.length * 8 - 1 },
     idtr: { base: 0n, limit: 0 },
   };
@@ -85,8 +72,4 @@ function stackPage({ modulep, kernend }: Preload): Uint8Array {
   view.setUint32(4, modulep, true);
   view.setUint32(8, kernend, true);
   return page;
-}
-
-function pageTable(entryOf: (index: number) => number): Uint8Array {
-  return quadBytes(Array.from({ length: TABLE_ENTRIES }, (_, i) => BigInt(entryOf(i))));
 }

@@ -8,8 +8,6 @@
 import type { GuestMemory } from "../../mmu/guest-memory.ts";
 import { quadBytes } from "../bytes.ts";
 import {
-  ACCESS_TSS_BUSY,
-  ACCESS_UNUSABLE,
   CR0_ET,
   CR0_NE,
   CR0_PE,
@@ -22,6 +20,7 @@ import {
   type SegmentState,
 } from "../entry-state.ts";
 import { writeToGuest } from "../guest-copy.ts";
+import { flatSegments, largePageEntry, pageTables, tableEntry } from "../hand-off.ts";
 
 export const BOOT_PARAMS_ADDRESS = 0x1_0000;
 const GDT_ADDRESS = 0x1_1000;
@@ -33,11 +32,7 @@ export const COMMAND_LINE_ROOM = 0x1_0000;
 
 const PAGE = 4096;
 const ENTRIES = 512;
-const LARGE_PAGE = 0x20_0000;
 const MAPPED_GIB = 4;
-const PG_V = 0x1;
-const PG_RW = 0x2;
-const PG_PS = 0x80;
 
 const CODE_64 = 0x00af_9b00_0000_ffffn;
 const CODE_32 = 0x00cf_9b00_0000_ffffn;
@@ -50,9 +45,9 @@ const DATA_SEGMENT: SegmentState = { selector: 0x18, base: 0n, limit: FLAT_LIMIT
 export function enterLinux(memory: GuestMemory, entry: number, isLongMode: boolean): EntryState {
   const gdt = [0n, 0n, isLongMode ? CODE_64 : CODE_32, DATA];
   writeToGuest(memory, GDT_ADDRESS, quadBytes(gdt), "the hand-off GDT");
-  if (isLongMode) {
-    writeToGuest(memory, PAGE_TABLES_ADDRESS, pageTables(), "the hand-off page tables");
-  }
+  if (isLongMode) writePageTables(memory);
+  const access = isLongMode ? 0xa09b : 0xc09b;
+  const code: SegmentState = { selector: 0x10, base: 0n, limit: FLAT_LIMIT, access };
   const protectedMode = CR0_PE | CR0_ET | CR0_NE;
   return {
     rip: BigInt(entry),
@@ -63,31 +58,21 @@ export function enterLinux(memory: GuestMemory, entry: number, isLongMode: boole
     cr3: isLongMode ? BigInt(PAGE_TABLES_ADDRESS) : 0n,
     cr4: isLongMode ? CR4_PAE : 0n,
     efer: isLongMode ? EFER_LME | EFER_LMA : 0n,
-    segments: {
-      cs: { selector: 0x10, base: 0n, limit: FLAT_LIMIT, access: isLongMode ? 0xa09b : 0xc09b },
-      ds: DATA_SEGMENT,
-      es: DATA_SEGMENT,
-      fs: DATA_SEGMENT,
-      gs: DATA_SEGMENT,
-      ss: DATA_SEGMENT,
-      tr: { selector: 0, base: 0n, limit: 0xffff, access: ACCESS_TSS_BUSY },
-      ldtr: { selector: 0, base: 0n, limit: 0, access: ACCESS_UNUSABLE },
-    },
+    segments: flatSegments(code, DATA_SEGMENT, 0xffff),
     gdtr: { base: BigInt(GDT_ADDRESS), limit: gdt.length * 8 - 1 },
     idtr: { base: 0n, limit: 0 },
   };
 }
 
-function pageTables(): Uint8Array {
+function writePageTables(memory: GuestMemory): void {
   const pdpt = PAGE_TABLES_ADDRESS + PAGE;
   const directories = pdpt + PAGE;
-  const table = (count: number, entryOf: (i: number) => number) =>
-    Array.from({ length: Math.max(count, ENTRIES) }, (_, i) =>
-      i < count ? BigInt(entryOf(i)) : 0n,
-    );
-  return quadBytes([
-    ...table(1, () => pdpt + PG_V + PG_RW),
-    ...table(MAPPED_GIB, (i) => directories + i * PAGE + PG_V + PG_RW),
-    ...table(MAPPED_GIB * ENTRIES, (i) => i * LARGE_PAGE + PG_V + PG_RW + PG_PS),
-  ]);
+  const tables = [
+    [PAGE_TABLES_ADDRESS, 1, () => tableEntry(pdpt)],
+    [pdpt, MAPPED_GIB, (i: number) => tableEntry(directories + i * PAGE)],
+    [directories, MAPPED_GIB * ENTRIES, largePageEntry],
+  ] as const;
+  for (const [gpa, count, entryOf] of tables) {
+    writeToGuest(memory, gpa, pageTables(count, entryOf), "the hand-off page tables");
+  }
 }

@@ -60,8 +60,6 @@ export function isUnderstood(choice: Choice, code: Uint8Array): boolean {
   const name = icedNameOf(choice.parsed, {
     operandSize: operandSize(choice),
     addressSize: addressSize(choice),
-    isMemory: choice.memory !== undefined,
-    w: choice.w,
   });
   if (mnemonic === name) return true;
   // LOCK where it must not be is #UD, on which everybody agrees; reserved NOPs have many names.
