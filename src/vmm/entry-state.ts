@@ -3,6 +3,7 @@
 import type { Cpu } from "../cpu/cpu.ts";
 import { writeFlags } from "../cpu/flags.ts";
 import { processorModel } from "../cpu/model.ts";
+import { NO_PORTS } from "../cpu/no-ports.ts";
 import {
   CPL,
   CR0,
@@ -72,21 +73,7 @@ function setPair(s: Int32Array, word: number, value: bigint): void {
 
 /** A vCPU with nothing around it, for its state's sake: loaders and inspectors of VMs at rest. */
 export function bareVcpu(memory: GuestMemory): Vcpu {
-  return new Vcpu(
-    memory,
-    {
-      mmio: { read: (_gpa, size) => 2 ** (8 * size) - 1, write() {} },
-      interrupts: {
-        pendingVector: () => -1,
-        acknowledge: () => -1,
-        readTaskPriority: () => 0,
-        writeTaskPriority() {},
-      },
-      msrs: { read: () => undefined, write: () => false },
-      environment: { readTsc: () => 0, random32: () => 0, tscWritten() {} },
-    },
-    processorModel(),
-  );
+  return new Vcpu(memory, NO_PORTS, processorModel());
 }
 
 /** Writes the state that a loaded kernel is entered with into a machine's memory. */

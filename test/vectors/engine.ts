@@ -2,6 +2,7 @@
 // Which engine executes. Everything that runs vectors or random programs takes one of these names.
 import { VmmError } from "../../src/base/errors.ts";
 import type { ProcessorModel } from "../../src/cpu/model.ts";
+import { NO_PORTS } from "../../src/cpu/no-ports.ts";
 import { Vcpu } from "../../src/cpu/vcpu.ts";
 import type { GuestMemory } from "../../src/mmu/guest-memory.ts";
 
@@ -26,14 +27,7 @@ export function createVcpu(engine: EngineName, memory: GuestMemory, model: Proce
   const vcpu: Vcpu = new Vcpu(
     memory,
     {
-      mmio: { read: (_gpa, size) => 2 ** (8 * size) - 1, write() {} },
-      interrupts: {
-        pendingVector: () => -1,
-        acknowledge: () => -1,
-        readTaskPriority: () => 0,
-        writeTaskPriority() {},
-      },
-      msrs: { read: () => undefined, write: () => false },
+      ...NO_PORTS,
       environment: { readTsc: () => vcpu.retired, random32: () => 0x12345678, tscWritten() {} },
     },
     model,

@@ -6,7 +6,7 @@
 // Each case is executed a few times on a machine of its own, with values that need all 32 bits.
 import { GuestMemory, MIN_RAM } from "../../mmu/guest-memory.ts";
 import { GUEST_FAULT } from "../../mmu/page-fault.ts";
-import { Cpu, type CpuPorts } from "../cpu.ts";
+import { Cpu } from "../cpu.ts";
 import {
   EA_PLAIN,
   EA_SEGMENT,
@@ -16,6 +16,7 @@ import {
   RECORD_WORDS,
 } from "../decode/record.ts";
 import { processorModel } from "../model.ts";
+import { NO_PORTS } from "../no-ports.ts";
 import { BLOCK, GPR, RBP, RBX, RSP, ZERO } from "../state-layout.ts";
 import { BlockBuilder } from "./block-builder.ts";
 import { BLOCK_COUNT, BLOCK_HEADER, SCRATCH } from "./code-cache.ts";
@@ -46,21 +47,9 @@ const VALUES: readonly (readonly [lo: number, hi: number])[] = [
   [-1, -1],
 ];
 
-const NOTHING: CpuPorts = {
-  mmio: { read: () => 0, write() {} },
-  interrupts: {
-    pendingVector: () => -1,
-    acknowledge: () => -1,
-    readTaskPriority: () => 0,
-    writeTaskPriority() {},
-  },
-  msrs: { read: () => undefined, write: () => false },
-  environment: { readTsc: () => 0, random32: () => 0, tscWritten() {} },
-};
-
 /** To be called once in a process, and only worth it where functions note what they see from their first call on. */
 export function rehearse(): void {
-  const cpu = new Cpu(new GuestMemory(MIN_RAM), NOTHING, processorModel());
+  const cpu = new Cpu(new GuestMemory(MIN_RAM), NO_PORTS, processorModel());
   const interpreter = new Interpreter(cpu, new BlockBuilder(cpu));
   for (const value of VALUES) {
     for (const addressing of [EA_PLAIN, EA_SEGMENT]) {

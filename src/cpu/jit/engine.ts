@@ -48,6 +48,12 @@ const MAX_JOBS = 2;
 /** Bytes of WebAssembly that are kept; beyond, everything is dropped and begins anew. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Modules that are kept, likewise. V8 maps memory several times for each, and ends the whole process when the system
+ * grants no more mappings, 65,530 on Linux.
+ */
+const MAX_MODULES = 4096;
+
 /** Counted since the vCPU was made. */
 export interface TranslationCounters {
   units: number;
@@ -119,6 +125,7 @@ export class TranslationEngine implements Translation {
   readonly #underway = new Set<number>();
   #repeated = 0;
   #liveBytes = 0;
+  #liveModules = 0;
   /** Units of blocks that are not kept, by the blocks' words. */
   #prepared = new Map<string, UnitFunction>();
 
@@ -202,7 +209,7 @@ export class TranslationEngine implements Translation {
     const requests = [...this.#requests];
     this.#requests.clear();
     this.#repeated = 0;
-    if (this.#table.room < requests.length || this.#liveBytes > MAX_BYTES) this.#startOver();
+    if (this.#isFull(requests.length)) this.#startOver();
     const taken = new Set(this.#underway);
     const units: Unit[] = [];
     for (const hot of requests) {
@@ -215,6 +222,11 @@ export class TranslationEngine implements Translation {
       units.push({ slot: this.#table.reserve(), blocks });
     }
     if (units.length > 0) this.#translate(units);
+  }
+
+  #isFull(units: number): boolean {
+    const { room } = this.#table;
+    return room < units || this.#liveBytes > MAX_BYTES || this.#liveModules >= MAX_MODULES;
   }
 
   /** A hot block, and those of its page that soon will be: they may lead to each other in ways not seen in the code. */
@@ -276,6 +288,7 @@ export class TranslationEngine implements Translation {
       return;
     }
     this.#liveBytes += done.bytes;
+    this.#liveModules++;
     units.forEach((unit, index) => {
       // Code that was written in the meantime is stale.
       if (!unit.blocks.every((block) => this.#isFree(block, NONE))) return;
@@ -327,6 +340,7 @@ export class TranslationEngine implements Translation {
     this.#jobs.fill(undefined);
     this.#underway.clear();
     this.#liveBytes = 0;
+    this.#liveModules = 0;
     this.#table = new UnitTable(this.#cpu.memory.memory);
     this.counters.flushes++;
   }
