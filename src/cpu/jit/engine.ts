@@ -161,7 +161,6 @@ export class TranslationEngine implements Translation {
   #isEnough(): boolean {
     if (this.isEager) return true;
     if (this.#jobs.length >= MAX_JOBS) return false;
-    if (this.#jobs.length === 0 && this.#compiler?.isReady === true) return true;
     return this.#repeated >= PATIENCE || this.#requests.size >= BATCH;
   }
 
