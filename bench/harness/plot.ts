@@ -32,10 +32,12 @@ export function drawResults(results: Results, target: Target): string {
   const engines = results.engines.filter((engine) => engine.target === target);
   const rows = rowsOf(results);
   const height = TOP + rows.length * ROW + 44;
+  const title = `Speed of ${target} guests, ${titleOf(results, target)} = 1`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
-    `<text x="12" y="20" font-size="14">Speed of ${target} guests, ${titleOf(results, target)} = 1</text>`,
+    `<text x="12" y="20" font-size="14">${title}</text>`,
     ...legend(engines),
     ...axis(TOP + rows.length * ROW),
     ...rows.flatMap((row, i) => drawRow(row, TOP + i * ROW, engines)),
