@@ -47,8 +47,9 @@ export class CompileThread implements UnitCompiler {
 
   /** Asking starts the thread: a VM whose code never gets hot has none. */
   get isReady(): boolean {
-    if (this.#worker === undefined) this.#start();
-    return Atomics.load(this.#words, THREAD_STATE) === STATE_READY;
+    const state = Atomics.load(this.#words, THREAD_STATE);
+    if (this.#worker === undefined && state !== STATE_GONE) this.#start();
+    return state === STATE_READY;
   }
 
   #start(): void {

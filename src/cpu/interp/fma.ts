@@ -67,8 +67,8 @@ function scalarFused(op: FusedOp, words: Words): Executor {
   };
 }
 
-/** Signs of even and of odd elements. */
-const KINDS = {
+/** Which signs turn: the product's, and those of the addends with even and with odd numbers. */
+export const FMA_KINDS = {
   vfmadd: [false, false, false],
   vfmsub: [false, true, true],
   vfnmadd: [true, false, false],
@@ -77,10 +77,10 @@ const KINDS = {
   vfmsubadd: [false, false, true],
 } as const;
 
-type Kind = keyof typeof KINDS;
+type Kind = keyof typeof FMA_KINDS;
 
 function packedOf(kind: Kind, order: FmaOrder, words: Words): Executor {
-  const [negatesProduct, negatesEven, negatesOdd] = KINDS[kind];
+  const [negatesProduct, negatesEven, negatesOdd] = FMA_KINDS[kind];
   const fused = words === 1 ? fusedSingle : fusedDouble;
   const even = inOrder(order, fused({ negatesProduct, negatesAddend: negatesEven }));
   const odd =
@@ -91,7 +91,7 @@ function packedOf(kind: Kind, order: FmaOrder, words: Words): Executor {
 }
 
 function scalarOf(kind: Kind, order: FmaOrder, words: Words): Executor {
-  const [negatesProduct, negatesAddend] = KINDS[kind];
+  const [negatesProduct, negatesAddend] = FMA_KINDS[kind];
   const fused = words === 1 ? fusedSingle : fusedDouble;
   return scalarFused(inOrder(order, fused({ negatesProduct, negatesAddend })), words);
 }
@@ -115,5 +115,5 @@ function allOf(kind: Kind): (readonly [string, Executor])[] {
 }
 
 export const FMA_EXECUTORS = Object.fromEntries(
-  (Object.keys(KINDS) as Kind[]).flatMap(allOf),
+  (Object.keys(FMA_KINDS) as Kind[]).flatMap(allOf),
 ) as Readonly<Record<FmaOperation, Executor>>;

@@ -6,6 +6,7 @@
 // the double lies half way between two singles, which is the executor's. Doubles: product and sum as pairs of doubles
 // without error, whose last sum is rounded to odd (S. Boldo and G. Melquiond, "Emulation of a FMA and correctly rounded
 // sums", 2008), as simd/float-fma.ts does it; what could overflow or be denormal on the way is the executor's.
+import { FMA_KINDS } from "../../interp/fma.ts";
 import type { FmaOperation, FmaOrder } from "../../isa/vector-operations.ts";
 import type { UnitEmitter } from "../emitter.ts";
 import type { Lowering } from "../operand.ts";
@@ -163,16 +164,7 @@ function fuseDoubles(e: UnitEmitter, triple: Triple): Fused {
   return { result, pushMask };
 }
 
-/** Signs of the product, and of the addends with even and with odd numbers. */
-const KINDS = {
-  vfmadd: [false, false, false],
-  vfmsub: [false, true, true],
-  vfnmadd: [true, false, false],
-  vfnmsub: [true, true, true],
-  vfmaddsub: [false, true, false],
-  vfmsubadd: [false, false, true],
-} as const;
-type Kind = keyof typeof KINDS;
+type Kind = keyof typeof FMA_KINDS;
 
 function negated(e: UnitEmitter, x: Local, even: boolean, odd: boolean): Local {
   if (!even && !odd) return x;
@@ -190,7 +182,7 @@ const PLACES: Readonly<Record<FmaOrder, readonly [number, number, number]>> = {
 };
 
 function tripleOf(e: UnitEmitter, kind: Kind, order: FmaOrder, operands: readonly Local[]): Triple {
-  const [negatesProduct, negatesEven, negatesOdd] = KINDS[kind];
+  const [negatesProduct, negatesEven, negatesOdd] = FMA_KINDS[kind];
   const [a, b, c] = PLACES[order];
   return {
     a: negated(e, operands[a]!, negatesProduct, negatesProduct),
@@ -294,5 +286,5 @@ function allOf(kind: Kind): (readonly [string, Lowering])[] {
 }
 
 export const FMA_LOWERINGS = Object.fromEntries(
-  (Object.keys(KINDS) as Kind[]).flatMap(allOf),
+  (Object.keys(FMA_KINDS) as Kind[]).flatMap(allOf),
 ) as Readonly<Record<FmaOperation, Lowering>>;
