@@ -2,6 +2,7 @@
 // Loads and stores by linear address: what every instruction uses. An address is two int32 halves. The
 // fast path is one probe of the TLB; page crossings, first touches, MMIO, watched pages and faults take the
 // slow one. 64-bit loads return the low half and leave the high half in the state word HI.
+import { DevicePage } from "./device-page.ts";
 import { HI, PAGE_CODE, PAGE_TOUCHED, RAM_OFFSET, TLB_OFFSET } from "./machine-layout.ts";
 import {
   ACCESS_FETCH,
@@ -43,19 +44,6 @@ const NO_DEVICES: MmioAccess = { read: () => 0, write() {} };
 /** Result of {@link LinearMemory.translate} for what is neither RAM nor, when reading, ROM. */
 const NOT_RAM = -1;
 
-interface DevicePage {
-  lo: number;
-  hi: number;
-  context: number;
-  pageFlushes: number;
-  gpa: number;
-}
-
-/** No page address has this low half. */
-function noDevicePage(): DevicePage {
-  return { lo: 1, hi: 0, context: -1, pageFlushes: -1, gpa: Number.NaN };
-}
-
 export class LinearMemory {
   readonly view: DataView;
   readonly tlb: Tlb;
@@ -82,8 +70,8 @@ export class LinearMemory {
 
   /** Inside {@link asSupervisor}: the processor's own accesses are neither watched nor alignment-checked. */
   #isImplicit = false;
-  /** The page of the latest read and of the latest write outside RAM: drivers come back to it. */
-  readonly #devicePages = [noDevicePage(), noDevicePage()] as const;
+  readonly #readDevice = new DevicePage();
+  readonly #writtenDevice = new DevicePage();
   readonly #physical: PhysicalMemory;
   readonly #walk: PageWalk;
   readonly #onlooker: PageWalk;
@@ -356,6 +344,11 @@ export class LinearMemory {
     return isHit ? (words[entry + TLB_ADDEND]! + lo) >>> 0 : -1;
   }
 
+  /** Whether that page was found to be outside RAM just now, by an access that came to nothing because of it. */
+  isOutsideRam(lo: number, hi: number, isWrite: boolean): boolean {
+    return this.#isDevicePage(lo, hi, isWrite ? ACCESS_WRITE : ACCESS_READ);
+  }
+
   /** Copies `length` bytes (at most 4096) out of guest memory; faults before any side effect. */
   loadBytes(lo: number, hi: number, length: number, target: Uint8Array, at: number): void {
     this.probeRead(lo, hi, length);
@@ -423,30 +416,17 @@ export class LinearMemory {
 
   /** The access goes where the one of its kind before it went; its physical address is known then. */
   #isDevicePage(lo: number, hi: number, access: Access): boolean {
-    const page = this.#devicePages[access === ACCESS_WRITE ? 1 : 0];
-    const { tlb } = this;
-    if (
-      page.lo !== (lo & -4096) ||
-      page.hi !== hi ||
-      page.context !== tlb.context ||
-      page.pageFlushes !== tlb.pageFlushes ||
-      access === ACCESS_FETCH ||
-      this.#isImplicit
-    ) {
-      return false;
-    }
+    if (access === ACCESS_FETCH || this.#isImplicit) return false;
+    const page = access === ACCESS_WRITE ? this.#writtenDevice : this.#readDevice;
+    if (!page.holds(lo, hi, this.tlb)) return false;
     this.#gpa = page.gpa + (lo & 0xfff);
     return true;
   }
 
   #keepDevicePage(lo: number, hi: number, access: Access): void {
     if (access === ACCESS_FETCH || this.#isImplicit) return;
-    const page = this.#devicePages[access === ACCESS_WRITE ? 1 : 0];
-    page.lo = lo & -4096;
-    page.hi = hi;
-    page.context = this.tlb.context;
-    page.pageFlushes = this.tlb.pageFlushes;
-    page.gpa = this.#gpa - (lo & 0xfff);
+    const page = access === ACCESS_WRITE ? this.#writtenDevice : this.#readDevice;
+    page.keep(lo, hi, this.tlb, this.#gpa);
   }
 
   /** False if the frame holds decoded code, so that each store to it must be seen. */

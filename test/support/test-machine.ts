@@ -42,13 +42,18 @@ export class TestMachine {
   readonly outputs: PortAccess[] = [];
   /** Answers IN; all ones unless replaced. */
   input: (port: number, size: number) => number = (_port, size) => 2 ** (8 * size) - 1;
+  /** Hears of stores to what is not RAM; loads from there are all ones. */
+  storedOutside: (gpa: number, value: number) => void = () => {};
   pendingVector = -1;
 
   constructor(model: ProcessorModel = processorModel(), options?: EngineOptions) {
     this.vcpu = new Vcpu(
       this.memory,
       {
-        mmio: { read: (_gpa, size) => 2 ** (8 * size) - 1, write() {} },
+        mmio: {
+          read: (_gpa, size) => 2 ** (8 * size) - 1,
+          write: (gpa, _size, value) => this.storedOutside(gpa, value),
+        },
         interrupts: {
           pendingVector: () => this.pendingVector,
           acknowledge: () => {

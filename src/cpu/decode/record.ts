@@ -50,6 +50,8 @@ export const INFO_W = 1 << 20;
 export const INFO_VEX = 1 << 21;
 /** The sign of a relative branch's distance is not that of IMM, which is too short for it by one bit. */
 export const INFO_FAR_TARGET = 1 << 22;
+/** It keeps accessing what is not RAM: translated code leaves it to its executor (jit/engine.ts). */
+export const INFO_OUTSIDE_RAM = 1 << 23;
 /** Bits 31:24: operand C, or the row's small constant. */
 export const INFO_C_SHIFT = 24;
 

@@ -39,8 +39,8 @@ import {
 import { BLOCK, CURRENT, GPR, REMAINING, RIP, ZERO } from "../state-layout.ts";
 import { isLongKey } from "../system/mode.ts";
 import { FlagEmitter } from "./flag-emitter.ts";
+import { leftKind } from "./left-kind.ts";
 import { isFlagless, isLight } from "./light.ts";
-
 import { endOf, isCall, successorsOf } from "./unit.ts";
 import type { ByteBuffer } from "./wasm/byte-buffer.ts";
 import type { Label, Local } from "./wasm/function-builder.ts";
@@ -123,8 +123,6 @@ export class UnitEmitter extends FlagEmitter {
   block = 0;
   /** The encodings for which the block being written has made sure that vector instructions do not fault. */
   readonly checkedVectors = new Set<"legacy" | "vex">();
-  /** Kind that each block leaves behind, as far as blocks are written. */
-  readonly #leftKinds: number[] = [];
 
   constructor(
     code: Int32Array,
@@ -356,15 +354,17 @@ export class UnitEmitter extends FlagEmitter {
     this.fn.set(this.#remaining);
   }
 
-  /** What the flags are where a block is entered from the ones that are written already. */
+  /** What the flags probably are where a block is entered from itself or another one of the unit. */
   #expectedKind(at: number): number {
     const offset = this.code[at + BLOCK_OFFSET]!;
-    for (let i = 0; i < this.index; i++) {
-      const from = this.blocks[i]!.at;
-      const isNext = successorsOf(this.code, from).some(
-        (distance) => ((this.code[from + BLOCK_OFFSET]! + distance) | 0) === offset,
+    const isBefore = (block: number) =>
+      successorsOf(this.code, block).some(
+        (distance) => ((this.code[block + BLOCK_OFFSET]! + distance) | 0) === offset,
       );
-      if (isNext && this.#leftKinds[i]! >= 0) return this.#leftKinds[i]!;
+    // A loop comes from its own end more often than from anywhere else.
+    for (const from of [at, ...this.blocks.map((block) => block.at)]) {
+      const kind = isBefore(from) ? leftKind(this.code, from) : -1;
+      if (kind >= 0) return kind;
     }
     return -1;
   }
@@ -424,7 +424,6 @@ export class UnitEmitter extends FlagEmitter {
     this.#takeBudget(this.code[at + BLOCK_COUNT]!);
     this.expectedKind = this.#expectedKind(at);
     lowerBlock(this);
-    this.#leftKinds[index] = this.knownKind;
     this.#origin("done", at);
     fn.end();
     fn.op("unreachable");

@@ -7,7 +7,7 @@
 
 import { RAM_OFFSET } from "../../mmu/machine-layout.ts";
 import type { Cpu } from "../cpu.ts";
-import { OP } from "../decode/record.ts";
+import { INFO, INFO_OUTSIDE_RAM, OP } from "../decode/record.ts";
 import {
   BLOCK_COUNT,
   BLOCK_HASH_NEXT,
@@ -21,8 +21,13 @@ import {
 } from "../interp/code-cache.ts";
 import { OP_STALE } from "../interp/hot-ops.ts";
 import type { Interpreter } from "../interp/interpreter.ts";
-import { type Translation, UNIT_ENTRY_MASK, UNIT_SLOT_SHIFT } from "../interp/translation.ts";
-import { REMAINING } from "../state-layout.ts";
+import {
+  EXIT_BAIL,
+  type Translation,
+  UNIT_ENTRY_MASK,
+  UNIT_SLOT_SHIFT,
+} from "../interp/translation.ts";
+import { BLOCK, CURRENT, REMAINING } from "../state-layout.ts";
 import { isFlatKey } from "../system/mode.ts";
 import {
   packJob,
@@ -45,6 +50,8 @@ const PATIENCE = 8;
 const WARM = 4;
 /** Jobs that the other thread has at a time: one in work, and one so that it need not wait for the next. */
 const MAX_JOBS = 2;
+/** How often an instruction has to leave its unit for a device before the unit is translated anew, without that. */
+const DEVICE_ACCESSES = 16;
 /** Bytes of WebAssembly that are kept; beyond, everything is dropped and begins anew. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -126,6 +133,8 @@ export class TranslationEngine implements Translation {
   #repeated = 0;
   #liveBytes = 0;
   #liveModules = 0;
+  /** How often the record of an instruction was left to the interpreter because of a device. */
+  readonly #deviceAccesses = new Map<number, number>();
   /** Units of blocks that are not kept, by the blocks' words. */
   #prepared = new Map<string, UnitFunction>();
 
@@ -201,7 +210,37 @@ export class TranslationEngine implements Translation {
     this.counters.retired += before - s[REMAINING]!;
     const { exits } = this.counters;
     exits[exit] = exits[exit]! + 1;
+    if (exit === EXIT_BAIL && this.runtime.isDeviceAccess) this.#leftForDevice();
     return exit;
+  }
+
+  /** Instructions that keep accessing devices are called by units, which costs less than leaving them. */
+  #leftForDevice(): void {
+    const { s, code } = this.#cpu;
+    this.runtime.isDeviceAccess = false;
+    const record = s[CURRENT]!;
+    const accesses = (this.#deviceAccesses.get(record) ?? 0) + 1;
+    this.#deviceAccesses.set(record, accesses);
+    if (accesses < DEVICE_ACCESSES) return;
+    this.#deviceAccesses.delete(record);
+    code[record + INFO] = code[record + INFO]! | INFO_OUTSIDE_RAM;
+    const runs = code[s[BLOCK]! + BLOCK_RUNS]!;
+    if (runs < 0) this.#drop(s[BLOCK]!, -runs >> UNIT_SLOT_SHIFT);
+  }
+
+  /** Drops the unit of a block: its blocks are interpreted until they are hot again. */
+  #drop(block: number, slot: number): void {
+    const { code } = this.#cpu;
+    const page = pageOf(code, block);
+    const units = this.#byPage.get(page)!;
+    const unit = units.find((other) => other.slot === slot)!;
+    this.#byPage.set(
+      page,
+      units.filter((other) => other !== unit),
+    );
+    for (const member of unit.blocks) code[member + BLOCK_RUNS] = 0;
+    this.#table.drop(slot);
+    this.counters.dropped++;
   }
 
   #carryOut(): void {
@@ -318,7 +357,7 @@ export class TranslationEngine implements Translation {
     });
     this.counters.units++;
     this.counters.blocks += blocks.length;
-    const page = (((code[blocks[0]! + BLOCK_OFFSET]! >>> 0) - RAM_OFFSET) / 4096) | 0;
+    const page = pageOf(code, blocks[0]!);
     const others = this.#byPage.get(page);
     if (others === undefined) this.#byPage.set(page, [unit]);
     else others.push(unit);
@@ -334,6 +373,7 @@ export class TranslationEngine implements Translation {
 
   forgotten(): void {
     for (const page of [...this.#byPage.keys()]) this.pageForgotten(page);
+    this.#deviceAccesses.clear();
     this.#requests.clear();
     this.#repeated = 0;
     this.#jobs.fill(undefined);
@@ -353,6 +393,11 @@ export class TranslationEngine implements Translation {
     this.#interpreter.forgetUnits();
     this.forgotten();
   }
+}
+
+/** The frame that a block lies in. */
+function pageOf(code: Int32Array, block: number): number {
+  return (((code[block + BLOCK_OFFSET]! >>> 0) - RAM_OFFSET) / 4096) | 0;
 }
 
 /** What a short block's translation depends on: where in a page it lies, its mode, and its records. */

@@ -7,6 +7,15 @@ import { RegisterEmitter } from "./register-emitter.ts";
 import type { Local } from "./wasm/function-builder.ts";
 import { TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
 
+/** How bits of RFLAGS are worked out, from temporary locals that are kept for it; `under` is worked out before. */
+interface LateFlags {
+  readonly write: () => void;
+  readonly temps: readonly [ValueType, Local][];
+  readonly under: LateFlags | undefined;
+  /** It is CF and OF, and nothing else: whatever replaces these two takes its place. */
+  readonly isCarryOverflow: boolean;
+}
+
 export class FlagEmitter extends RegisterEmitter {
   readonly ccKind: Local = this.fn.lasting(TYPE_I32, "cc_kind");
   readonly ccResult: Local = this.fn.lasting(TYPE_I64, "cc_result");
@@ -20,7 +29,7 @@ export class FlagEmitter extends RegisterEmitter {
   expectedKind = -1;
   #temps: [ValueType, Local][] = [];
   /** Writes the bits of RFLAGS that instructions so far leave there and nothing has asked for yet. */
-  #lateFlags: { readonly write: () => void; readonly temps: [ValueType, Local][] } | undefined;
+  #lateFlags: LateFlags | undefined;
 
   /** A local for the instruction being written; given back when that is done. */
   temp(type: ValueType): Local {
@@ -30,8 +39,7 @@ export class FlagEmitter extends RegisterEmitter {
   }
 
   releaseTemps(): void {
-    for (const [type, local] of this.#temps) this.fn.release(type, local);
-    this.#temps.length = 0;
+    this.#releaseAll(this.#takeTemps());
   }
 
   // Flags that are mostly replaced before anybody sees them: worked out where they may be seen, which is at the ways
@@ -43,8 +51,30 @@ export class FlagEmitter extends RegisterEmitter {
    */
   deferFlags(write: () => void): void {
     this.dropLateFlags();
-    this.#lateFlags = { write, temps: this.#temps };
+    this.#lateFlags = { write, temps: this.#takeTemps(), under: undefined, isCarryOverflow: false };
+  }
+
+  /** The same for bits beside those that are late already. `write` uses no temporary locals from before. */
+  deferFlagsBeside(write: () => void): void {
+    this.#lateFlags = { write, temps: [], under: this.#lateFlags, isCarryOverflow: false };
+  }
+
+  /** The same for CF and OF, of which others may be late already. */
+  deferCarryOverflow(write: () => void): void {
+    const late = this.#lateFlags;
+    if (late?.isCarryOverflow === true) this.#releaseAll(late.temps);
+    const under = late?.isCarryOverflow === true ? late.under : late;
+    this.#lateFlags = { write, temps: this.#takeTemps(), under, isCarryOverflow: true };
+  }
+
+  #takeTemps(): [ValueType, Local][] {
+    const temps = this.#temps;
     this.#temps = [];
+    return temps;
+  }
+
+  #releaseAll(temps: readonly [ValueType, Local][]): void {
+    for (const [type, local] of temps) this.fn.release(type, local);
   }
 
   /** Identifies what {@link deferFlags} was last called with, as long as it counts. */
@@ -54,19 +84,30 @@ export class FlagEmitter extends RegisterEmitter {
 
   /** Works them out here. */
   settleLateFlags(): void {
-    this.#lateFlags?.write();
+    this.#write(this.#lateFlags);
     this.dropLateFlags();
   }
 
   /** All six flags were replaced. */
   dropLateFlags(): void {
-    for (const [type, local] of this.#lateFlags?.temps ?? []) this.fn.release(type, local);
+    for (let late = this.#lateFlags; late !== undefined; late = late.under) {
+      this.#releaseAll(late.temps);
+    }
     this.#lateFlags = undefined;
   }
 
   /** Works them out here, and leaves it to others to do so as well: on a way out that is taken or not. */
   protected writeLateFlags(): void {
-    this.#lateFlags?.write();
+    const { knownKind, expectedKind } = this;
+    this.#write(this.#lateFlags);
+    this.knownKind = knownKind;
+    this.expectedKind = expectedKind;
+  }
+
+  #write(late: LateFlags | undefined): void {
+    if (late === undefined) return;
+    this.#write(late.under);
+    late.write();
   }
 
   protected storeFlags(): void {

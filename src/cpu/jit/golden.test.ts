@@ -36,6 +36,9 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "shl by a constant": "shl rax, 3; jmps $+2",
     "sar by CL": "sar ebx, cl; jmps $+2",
     "ror by a constant": "ror ecx, 7; jmps $+2",
+    "rotates in a row, unread": "cmp ecx, edx; rol eax, 7; ror ebx, 3; xor eax, ebx; jmps $+2",
+    "rotates of flags from before, a load on the way":
+      "ror ebx, 3; ror ecx, 5; mov rax, [rbx]; test eax, eax; jmps $+2",
     "imul of two registers": "db 0x48, 0x0f, 0xaf, 0xc3; jmps $+2",
     "mul of 64 bits": "mul rbx; jmps $+2",
     "div of 32 bits": "div ebx; jmps $+2",

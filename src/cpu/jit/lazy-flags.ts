@@ -311,8 +311,7 @@ export function keepCarry(e: UnitEmitter): void {
   const { fn } = e;
   e.flagsUsed();
   if (e.knownKind >= 0) {
-    const family = familyOf(e.knownKind);
-    if (family !== CC_ADD && family !== CC_SUB && family !== CC_LOGIC) return;
+    if (!isBeforeCarry(e.knownKind)) return;
     if ((e.knownKind & MAYBE_CARRY_IN) === 0) deferCarry(e, e.knownKind);
     else {
       pushCarry(e, e.knownKind);
@@ -320,14 +319,20 @@ export function keepCarry(e: UnitEmitter): void {
     }
     return;
   }
-  // CC_ADD … CC_LOGIC: it is not there yet.
   fn.get(e.ccKind).i32(CC_ADD).op("i32.sub");
   fn.i32(CC_INC - CC_ADD)
     .op("i32.lt_u")
     .if();
+  if (!isBeforeCarry(e.expectedKind)) e.expectedKind = -1;
   pushCarryFlag(e);
   popFlagBit(e, FLAG_CF);
   fn.end();
+}
+
+/** CC_ADD … CC_LOGIC: CF is not in RFLAGS yet. */
+function isBeforeCarry(kind: number): boolean {
+  const family = familyOf(kind);
+  return family >= CC_ADD && family < CC_INC;
 }
 
 function deferCarry(e: UnitEmitter, kind: number): void {
@@ -407,21 +412,24 @@ function askCarryOverflowAdjust(e: UnitEmitter): void {
 
 /**
  * For an instruction that replaces CF and OF and keeps the rest: `write` puts those two into RFLAGS. It is done where
- * they may be seen, if what the flags are is known.
+ * they may be seen; so is what earlier instructions have left to be done late.
  */
 export function replaceCarryOverflow(e: UnitEmitter, write: () => void): void {
   const kind = e.knownKind;
-  if (kind < 0 || (kind & MAYBE_CARRY_IN) !== 0) {
-    keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF);
-    write();
-    return;
-  }
   e.flagsUsed();
-  e.knownKind = withoutThem(e, kind);
-  e.deferFlags(() => {
-    writeCarryOverflowAdjust(e, kind, FLAG_CF | FLAG_OF);
-    write();
-  });
+  if (kind < 0) {
+    // The first one of several sees to what was before.
+    if (e.lateFlags === undefined) {
+      e.deferFlagsBeside(() => keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF));
+    }
+  } else if ((kind & MAYBE_CARRY_IN) !== 0) {
+    e.settleLateFlags();
+    keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF);
+  } else if (!hasThem(kind)) {
+    e.deferFlagsBeside(() => writeCarryOverflowAdjust(e, kind, FLAG_CF | FLAG_OF));
+    e.knownKind = withoutThem(e, kind);
+  }
+  e.deferCarryOverflow(write);
 }
 
 /** Pops CF (an i32 whose bit 0 counts). */

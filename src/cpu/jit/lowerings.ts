@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Which operations have a lowering, and how a guest block is written from its records. What has none calls
 // its executor: translation is never incomplete.
-import { NEXT, OP, RECORD_WORDS, ROW, SLOT_IMMEDIATE, SLOT_MEMORY } from "../decode/record.ts";
+import {
+  INFO,
+  INFO_OUTSIDE_RAM,
+  NEXT,
+  OP,
+  RECORD_WORDS,
+  ROW,
+  SLOT_IMMEDIATE,
+  SLOT_MEMORY,
+} from "../decode/record.ts";
 import { BLOCK_HEADER } from "../interp/code-cache.ts";
 import {
   OP_JUMPED,
@@ -63,8 +72,11 @@ export function isTranslated(op: Operation): boolean {
   return LOWERINGS[op] !== undefined || ENDING[op] !== undefined;
 }
 
-function hasMemory(e: UnitEmitter, p: number): boolean {
-  return e.slotA(p) === SLOT_MEMORY || e.slotB(p) === SLOT_MEMORY || e.slotC(p) === SLOT_MEMORY;
+/** False for memory operands that are better left to the executor. */
+function canAccess(e: UnitEmitter, p: number): boolean {
+  if ((e.code[p + INFO]! & INFO_OUTSIDE_RAM) !== 0) return false;
+  const slots = [e.slotA(p), e.slotB(p), e.slotC(p)];
+  return !slots.includes(SLOT_MEMORY) || canAddress(e, p);
 }
 
 /** Writes a guest block: its instructions, then where control goes. */
@@ -91,7 +103,7 @@ function lowerInstruction(e: UnitEmitter, p: number): boolean {
   const effect = flagEffect(e, p, op);
   if (effect === "some" || ENDING[op] !== undefined) e.settleLateFlags();
   const late = e.lateFlags;
-  if (!hasMemory(e, p) || canAddress(e, p)) {
+  if (canAccess(e, p)) {
     if (LOWERINGS[op]?.(e, p) === true) {
       if (effect === "all" && e.lateFlags === late) e.dropLateFlags();
       return false;
@@ -141,10 +153,13 @@ function isSoft(e: UnitEmitter, p: number, op: Operation): boolean {
   return SOFT.has(op) && !(op === "movToSegment" && e.slotA(p) === SS);
 }
 
-/** Which of the arithmetic flags an instruction replaces, without a look at them. */
-function flagEffect(e: UnitEmitter, p: number, op: Operation): "none" | "some" | "all" {
+/** Which of the arithmetic flags an instruction replaces, without a look at them; of carry, CF and OF. */
+type FlagEffect = "none" | "some" | "carry" | "all";
+
+function flagEffect(e: UnitEmitter, p: number, op: Operation): FlagEffect {
   const { flags } = ISA_ROWS[e.code[p + ROW]!]!;
   if (flags === "------") return "none";
+  if (ROTATES.has(op) && e.slotB(p) === SLOT_IMMEDIATE) return "carry";
   if (/[tx-]/.test(flags)) return "some";
   if (COUNTED.has(op)) return isShift(e, p, op) ? "all" : "some";
   return REPEATED.has(op) ? "some" : "all";
@@ -152,6 +167,7 @@ function flagEffect(e: UnitEmitter, p: number, op: Operation): "none" | "some" |
 
 /** Instructions that leave the flags as they are if a count is zero. */
 const COUNTED: ReadonlySet<Operation> = new Set<Operation>(["shl", "shr", "sar", "shld", "shrd"]);
+const ROTATES: ReadonlySet<Operation> = new Set<Operation>(["rol", "ror"]);
 const REPEATED: ReadonlySet<Operation> = new Set<Operation>(["cmps", "scas"]);
 
 /** The count is a constant, and not zero. */

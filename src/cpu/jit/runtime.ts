@@ -26,16 +26,12 @@ const PAGE = 4096;
 /** Where a load from two pages is put together. */
 const SCRATCH_BYTE = 4 * (VECTOR_SCRATCH + 3 * YMM_WORDS);
 
-/** 64 bits as int32 halves. */
-interface Pair {
-  readonly lo: number;
-  readonly hi: number;
-}
-
 export class Runtime {
   /** Executor calls by row: which instructions to write a lowering for. */
   readonly fallbacks = new Int32Array(ISA_ROWS.length);
   refills = 0;
+  /** The latest access that no place was found for is a device's to answer. */
+  isDeviceAccess = false;
   readonly #cpu: Cpu;
   readonly #executors: readonly Executor[];
 
@@ -49,7 +45,7 @@ export class Runtime {
     const { s } = cpu;
     return {
       storeAcross: (lo, hi, valueLo, valueHi, size) =>
-        this.#storeAcross({ lo: lo!, hi: hi! }, { lo: valueLo!, hi: valueHi! }, size!),
+        this.#storeAcross(lo!, hi!, valueLo!, valueHi!, size!),
       exec: (record) => this.#exec(record!),
       execAndLook: (record) => this.#execAndLook(record!),
       ticks: () => cpu.environment.readTsc(),
@@ -129,24 +125,27 @@ export class Runtime {
   /** The bytes of a load from two pages, side by side in the state; -1 if one of the pages is not RAM. */
   #gather(lo: number, hi: number, size: number): number {
     const { mem, memory, bytes } = this.#cpu;
-    const places = this.#placesOf(lo, hi, size, (at, high) => mem.readablePlace(at, high));
-    if (places === undefined) return -1;
-    const [first, second, head] = places;
-    for (let i = 0; i < size; i++) {
-      bytes[SCRATCH_BYTE + i] = memory.bytes[i < head ? first + i : second + i - head]!;
-    }
+    const head = PAGE - (lo & (PAGE - 1));
+    const first = mem.readablePlace(lo, hi);
+    // This may take the first page's entry from the TLB, but not its place.
+    const second = mem.readablePlace((lo + head) | 0, this.#highBehind(lo, hi));
+    if (first < 0 || second < 0) return -1;
+    for (let i = 0; i < head; i++) bytes[SCRATCH_BYTE + i] = memory.bytes[first + i]!;
+    for (let i = head; i < size; i++) bytes[SCRATCH_BYTE + i] = memory.bytes[second + i - head]!;
     return VCPU_STATE_OFFSET + SCRATCH_BYTE;
   }
 
-  #storeAcross(at: Pair, value: Pair, size: number): number {
+  /** Stores the lower `size` bytes of a value into two pages; -1, with nothing done, if the interpreter has to. */
+  #storeAcross(lo: number, hi: number, valueLo: number, valueHi: number, size: number): number {
     const { mem, memory } = this.#cpu;
-    if ((at.lo & (PAGE - 1)) + size <= PAGE) return -1;
+    const head = PAGE - (lo & (PAGE - 1));
+    if (size <= head) return -1;
     try {
-      const places = this.#placesOf(at.lo, at.hi, size, (lo, hi) => mem.writablePlace(lo, hi));
-      if (places === undefined) return -1;
-      const [first, second, head] = places;
+      const first = mem.writablePlace(lo, hi);
+      const second = mem.writablePlace((lo + head) | 0, this.#highBehind(lo, hi));
+      if (first < 0 || second < 0) return -1;
       for (let i = 0; i < size; i++) {
-        const byte = (i < 4 ? value.lo : value.hi) >>> (8 * (i & 3));
+        const byte = (i < 4 ? valueLo : valueHi) >>> (8 * (i & 3));
         memory.bytes[i < head ? first + i : second + i - head] = byte;
       }
       return 0;
@@ -156,21 +155,10 @@ export class Runtime {
     }
   }
 
-  /** Where an access to two pages begins, where it goes on, and behind how many bytes; undefined if not in RAM. */
-  #placesOf(
-    lo: number,
-    hi: number,
-    size: number,
-    place: (lo: number, hi: number) => number,
-  ): readonly [number, number, number] | undefined {
-    const head = PAGE - (lo & (PAGE - 1));
-    const nextLo = (lo + head) | 0;
-    const carried = nextLo === 0 ? (hi + 1) | 0 : hi;
-    const nextHi = this.#cpu.is64 ? carried : 0;
-    const first = place(lo, hi);
-    // This may take the first page's entry from the TLB, but not its place.
-    const second = place(nextLo, nextHi);
-    return first < 0 || second < 0 || size <= head ? undefined : [first, second, head];
+  /** The high half of the address of the page behind that of (hi:lo). */
+  #highBehind(lo: number, hi: number): number {
+    if (!this.#cpu.is64) return 0;
+    return (lo | (PAGE - 1)) === -1 ? (hi + 1) | 0 : hi;
   }
 
   /** Place of an access in the machine's memory; -1 if the interpreter has to carry it out. */
@@ -184,7 +172,10 @@ export class Runtime {
       if ((lo & (PAGE - 1)) + size > PAGE) {
         return (request & REFILL_WRITE) === 0 ? this.#gather(lo, hi, size) : -1;
       }
-      return (request & REFILL_WRITE) === 0 ? mem.readablePlace(lo, hi) : mem.writablePlace(lo, hi);
+      const isWrite = (request & REFILL_WRITE) !== 0;
+      const place = isWrite ? mem.writablePlace(lo, hi) : mem.readablePlace(lo, hi);
+      this.isDeviceAccess = place < 0 && mem.isOutsideRam(lo, hi, isWrite);
+      return place;
     } catch (signal) {
       if (signal !== GUEST_FAULT) throw signal;
       return -1;
