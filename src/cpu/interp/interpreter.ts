@@ -75,6 +75,8 @@ const BP = GPR + 2 * RBP;
 /** Entries of a block are counted up to here, then anew. */
 const MAX_RUNS = 0x3fffffff;
 
+const SIGN = 1 << 31;
+
 /** The run loop has to look around before it goes on; RIP is where it goes on. */
 const STOP = 0;
 
@@ -85,7 +87,8 @@ export class Interpreter {
   /** Nothing is to run behind the block in execution, whatever the budget. */
   #isShort = false;
   #translation: Translation = NO_TRANSLATION;
-  #countMask = NO_TRANSLATION.countMask;
+  /** The translation's count mask, and the sign that a block's unit has. */
+  #hotMask = NO_TRANSLATION.countMask;
 
   constructor(cpu: Cpu, builder: BlockBuilder) {
     this.#cpu = cpu;
@@ -105,7 +108,7 @@ export class Interpreter {
   /** Hot blocks go there from now on. */
   use(translation: Translation): void {
     this.#translation = translation;
-    this.#countMask = translation.countMask;
+    this.#hotMask = translation.countMask | SIGN;
   }
 
   /** Units are about to be given back: nothing may lead to them. */
@@ -194,15 +197,22 @@ export class Interpreter {
       return STOP;
     }
     const runs = (code[block + BLOCK_RUNS]! + 1) | 0;
-    if (runs <= 0) return this.#runUnit(1 - runs);
+    if ((runs & this.#hotMask) <= 0) return this.#enterHot(block, left, runs);
     s[REMAINING] = left;
     s[BLOCK] = block;
     code[block + BLOCK_RUNS] = runs & MAX_RUNS;
-    if ((runs & this.#countMask) === 0 && this.#translation.request(block)) {
-      // What was paid is the unit's to pay.
-      s[REMAINING] = left + code[block + BLOCK_COUNT]!;
-      return this.#runUnit(-code[block + BLOCK_RUNS]!);
-    }
+    return block + BLOCK_HEADER;
+  }
+
+  /** The same for a block that has a unit or is to get one: apart, since the other is in line at every branch. */
+  #enterHot(block: number, left: number, runs: number): number {
+    const { s, code } = this.#cpu;
+    if (runs <= 0) return this.#runUnit(1 - runs);
+    code[block + BLOCK_RUNS] = runs & MAX_RUNS;
+    // What a unit needs is its own to pay.
+    if (this.#translation.request(block)) return this.#runUnit(-code[block + BLOCK_RUNS]!);
+    s[REMAINING] = left;
+    s[BLOCK] = block;
     return block + BLOCK_HEADER;
   }
 
