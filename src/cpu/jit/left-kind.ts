@@ -2,7 +2,7 @@
 // What kind of flags (flags.ts) a block probably leaves behind, by its operations: for blocks it leads to, which
 // guess and check (lazy-flags.ts). Wrong guesses cost time, nothing else.
 import { INFO, INFO_WIDTH, RECORD_WORDS, ROW, SLOT_IMMEDIATE, SLOTS } from "../decode/record.ts";
-import { CC_ADD, CC_DEC, CC_EXPLICIT, CC_INC, CC_LOGIC, CC_RESULT_ONLY, CC_SUB } from "../flags.ts";
+import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_RESULT_ONLY, CC_SUB } from "../flags.ts";
 import { BLOCK_HEADER } from "../interp/code-cache.ts";
 import type { Operation } from "../isa/operations.ts";
 import { ISA_ROWS } from "../isa/table.ts";
@@ -55,8 +55,7 @@ export function leftKind(code: Int32Array, block: number): number {
       continue;
     }
     const kind = kindOf(code, p, op);
-    if (kind < 0 || !isPartial) return kind;
-    return (kind & ~3) === CC_EXPLICIT ? kind : CC_RESULT_ONLY | (kind & 3);
+    return kind < 0 || !isPartial ? kind : CC_RESULT_ONLY | (kind & 3);
   }
   return -1;
 }
