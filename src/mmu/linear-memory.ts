@@ -414,10 +414,14 @@ export class LinearMemory {
     return offset + (lo & 0xfff);
   }
 
+  #deviceOf(access: Access): DevicePage {
+    return access === ACCESS_WRITE ? this.#writtenDevice : this.#readDevice;
+  }
+
   /** The access goes where the one of its kind before it went; its physical address is known then. */
   #isDevicePage(lo: number, hi: number, access: Access): boolean {
     if (access === ACCESS_FETCH || this.#isImplicit) return false;
-    const page = access === ACCESS_WRITE ? this.#writtenDevice : this.#readDevice;
+    const page = this.#deviceOf(access);
     if (!page.holds(lo, hi, this.tlb)) return false;
     this.#gpa = page.gpa + (lo & 0xfff);
     return true;
@@ -425,8 +429,7 @@ export class LinearMemory {
 
   #keepDevicePage(lo: number, hi: number, access: Access): void {
     if (access === ACCESS_FETCH || this.#isImplicit) return;
-    const page = access === ACCESS_WRITE ? this.#writtenDevice : this.#readDevice;
-    page.keep(lo, hi, this.tlb, this.#gpa);
+    this.#deviceOf(access).keep(lo, hi, this.tlb, this.#gpa);
   }
 
   /** False if the frame holds decoded code, so that each store to it must be seen. */

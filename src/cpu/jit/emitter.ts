@@ -124,6 +124,8 @@ export class UnitEmitter extends FlagEmitter {
   /** The encodings for which the block being written has made sure that vector instructions do not fault. */
   readonly checkedVectors = new Set<"legacy" | "vex">();
 
+  readonly #foundKinds = new Map<number, number>();
+
   constructor(
     code: Int32Array,
     blocks: readonly UnitBlock[],
@@ -354,19 +356,19 @@ export class UnitEmitter extends FlagEmitter {
     this.fn.set(this.#remaining);
   }
 
-  /** What the flags probably are where a block is entered from itself or another one of the unit. */
-  #expectedKind(at: number): number {
-    const offset = this.code[at + BLOCK_OFFSET]!;
-    const isBefore = (block: number) =>
-      successorsOf(this.code, block).some(
-        (distance) => ((this.code[block + BLOCK_OFFSET]! + distance) | 0) === offset,
-      );
-    // A loop comes from its own end more often than from anywhere else.
-    for (const from of [at, ...this.blocks.map((block) => block.at)]) {
-      const kind = isBefore(from) ? leftKind(this.code, from) : -1;
-      if (kind >= 0) return kind;
+  /** What the flags probably are where blocks are entered from the unit's, by their places in memory. */
+  #guessKinds(): void {
+    const { code } = this;
+    for (const { at } of this.blocks) {
+      const kind = leftKind(code, at);
+      if (kind < 0) continue;
+      const offset = code[at + BLOCK_OFFSET]!;
+      for (const distance of successorsOf(code, at)) {
+        const target = (offset + distance) | 0;
+        // A loop comes from its own end more often than from anywhere else.
+        if (target === offset || !this.#foundKinds.has(target)) this.#foundKinds.set(target, kind);
+      }
     }
-    return -1;
   }
 
   /** Pushes how many instructions of the budget are left once the one at `p` has begun. */
@@ -390,6 +392,7 @@ export class UnitEmitter extends FlagEmitter {
   /** Writes all of it: `lowerBlock` is called for each guest block in turn. */
   build(lowerBlock: (emitter: UnitEmitter) => void): ByteBuffer {
     const { fn } = this;
+    this.#guessKinds();
     this.#dispatch = fn.loop(TYPE_EMPTY, "dispatch");
     this.#exit = fn.block(TYPE_EMPTY, "exit");
     const starts = this.blocks.map(() => undefined as Label | undefined);
@@ -422,7 +425,7 @@ export class UnitEmitter extends FlagEmitter {
     this.#bail = fn.block(TYPE_EMPTY, `bail${index}`);
     this.#self = fn.loop(TYPE_EMPTY, `again${index}`);
     this.#takeBudget(this.code[at + BLOCK_COUNT]!);
-    this.expectedKind = this.#expectedKind(at);
+    this.expectedKind = this.#foundKinds.get(this.code[at + BLOCK_OFFSET]!) ?? -1;
     lowerBlock(this);
     this.#origin("done", at);
     fn.end();

@@ -38,7 +38,7 @@ import {
 } from "./compiler.ts";
 import { Runtime } from "./runtime.ts";
 import { IMPORT_CHAIN } from "./translator.ts";
-import { selectUnit } from "./unit.ts";
+import { blockState, selectUnit } from "./unit.ts";
 import { type UnitFunction, UnitTable } from "./unit-table.ts";
 import { IMPORT_MEMORY, IMPORT_MODULE } from "./wasm/module-builder.ts";
 
@@ -224,8 +224,8 @@ export class TranslationEngine implements Translation {
     if (accesses < DEVICE_ACCESSES) return;
     this.#deviceAccesses.delete(record);
     code[record + INFO] = code[record + INFO]! | INFO_OUTSIDE_RAM;
-    const runs = code[s[BLOCK]! + BLOCK_RUNS]!;
-    if (runs < 0) this.#drop(s[BLOCK]!, -runs >> UNIT_SLOT_SHIFT);
+    const { unit } = blockState(code, s[BLOCK]!);
+    if (unit !== undefined) this.#drop(s[BLOCK]!, unit);
   }
 
   /** Drops the unit of a block: its blocks are interpreted until they are hot again. */
