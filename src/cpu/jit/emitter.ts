@@ -4,11 +4,15 @@
 //
 //   loop $dispatch
 //     block $exit
-//       block … block br_table pc end … end     one label a guest block, in order of address
-//         a guest block's code
-//         its bail stub
+//       block $lookup
+//         block $stopped
+//           block … block br_table pc end … end     one label a guest block, in order of address
+//             a guest block's code
+//             its stub: where it is left for the interpreter
+//         end
+//       end
+//       probe the jump cache; back to $dispatch if it leads into this unit
 //     end
-//     probe the jump cache; back to $dispatch if it leads into this unit
 //   end
 //   spill; go on to another unit, or return
 //
@@ -48,10 +52,10 @@ import { TYPE_EMPTY, TYPE_I32, TYPE_I64 } from "./wasm/opcodes.ts";
 
 /** Function indexes in the unit's module. */
 export interface RuntimeFunctions {
-  /** (lo, hi, access) → place in memory, or -1. */
-  readonly refill: number;
-  /** (lo, hi, value's lo, value's hi, size) → 0 if the store into two pages was done. */
-  readonly storeAcross: number;
+  /** (address, size and access) → place in memory, or -1. The module's own, as is the next one. */
+  readonly place: number;
+  /** (address, value, size) → 0 if the store was done. */
+  readonly store: number;
   /** (record) → EXEC_ status. */
   readonly exec: number;
   /** The same for the last instruction of a block, behind which the run loop may have to look around. */
@@ -112,8 +116,10 @@ export class UnitEmitter extends FlagEmitter {
   readonly #next: Local;
 
   // Labels.
-  #exit!: Label;
   #dispatch!: Label;
+  #exit!: Label;
+  #lookup!: Label;
+  #stopped!: Label;
   #starts: Label[] = [];
   #bail!: Label;
   #self: Label | undefined;
@@ -156,12 +162,18 @@ export class UnitEmitter extends FlagEmitter {
   /** The instruction at `p` is the interpreter's. Whatever it needs is in locals; nothing of it was done. */
   bail(p: number): void {
     this.writeLateFlags();
-    this.fn.i32(p + this.blocks[this.index]!.delta).set(this.#record);
+    this.fn.i32(p - this.block).set(this.#record);
     this.fn.br(this.#bail);
   }
 
   /** The same if the i32 on the stack is not zero. */
   bailIf(p: number): void {
+    if (this.lateFlags === undefined) {
+      // Nobody looks at the record unless it is taken.
+      this.fn.i32(p - this.block).set(this.#record);
+      this.fn.brIf(this.#bail);
+      return;
+    }
     this.fn.if();
     this.bail(p);
     this.fn.end();
@@ -169,8 +181,7 @@ export class UnitEmitter extends FlagEmitter {
 
   /** Leaves for the address in i64 on the stack, wherever that is. */
   leave(): void {
-    this.fn.set(this.#rip).i32(EXIT_LOOKUP).set(this.#status).i32(0).set(this.#record);
-    this.fn.br(this.#exit);
+    this.fn.set(this.#rip).br(this.#lookup);
   }
 
   /** Pushes 1 if the address in `local` is not canonical. */
@@ -395,6 +406,8 @@ export class UnitEmitter extends FlagEmitter {
     this.#guessKinds();
     this.#dispatch = fn.loop(TYPE_EMPTY, "dispatch");
     this.#exit = fn.block(TYPE_EMPTY, "exit");
+    this.#lookup = fn.block(TYPE_EMPTY, "lookup");
+    this.#stopped = fn.block(TYPE_EMPTY, "stopped");
     const starts = this.blocks.map(() => undefined as Label | undefined);
     for (let i = this.blocks.length - 1; i >= 0; i--) {
       starts[i] = fn.block(TYPE_EMPTY, `block${i}`);
@@ -406,10 +419,12 @@ export class UnitEmitter extends FlagEmitter {
       this.#guestBlock(index, at, lowerBlock);
     });
     this.#origin("exit", 0);
-    fn.op("unreachable");
-    fn.end();
+    fn.op("unreachable").end();
+    this.#stop();
+    fn.br(this.#exit).end();
+    fn.i32(EXIT_LOOKUP).set(this.#status).i32(0).set(this.#record);
     if (this.runtime.chain !== undefined) this.#findNext();
-    fn.end();
+    fn.end().end();
     this.#epilogue();
     return fn.finish(this.#prologue());
   }
@@ -432,21 +447,43 @@ export class UnitEmitter extends FlagEmitter {
     fn.op("unreachable");
     fn.end();
     this.#origin("stub", at);
-    // The record is set, the rest is the same for the whole block.
-    fn.i32(EXIT_BAIL).set(this.#status);
-    fn.i32(at + this.blocks[index]!.delta).set(this.#blockOut);
-    this.pushBlockStart();
-    fn.set(this.#rip).br(this.#exit);
+    this.#leaveBlock(at);
   }
 
+  /**
+   * The instructions of the block that begins are paid for; if too few are left, the unit is. How many those were,
+   * and where, is the stub's to say.
+   */
   #takeBudget(count: number): void {
     const { fn } = this;
+    fn.i32(0).set(this.#record);
     fn.get(this.#remaining).i32(count).op("i32.sub").tee(this.#remaining);
-    fn.i32(0).op("i32.lt_s").if();
-    fn.get(this.#remaining).i32(count).op("i32.add").set(this.#remaining);
-    fn.i32(EXIT_BUDGET).set(this.#status).i32(0).set(this.#record);
+    fn.i32(0).op("i32.lt_s").brIf(this.#bail);
+  }
+
+  /** The stub of the block at `at`: the interpreter goes on with #record, its place in the block; 0 if it was not begun. */
+  #leaveBlock(at: number): void {
+    const { fn } = this;
+    fn.get(this.#remaining);
+    fn.i32(0)
+      .i32(this.code[at + BLOCK_COUNT]!)
+      .get(this.#record)
+      .op("select");
+    fn.op("i32.add").set(this.#remaining);
+    fn.i32(at + this.blocks[this.index]!.delta).set(this.#blockOut);
     this.pushBlockStart();
-    fn.set(this.#rip).br(this.#exit).end();
+    fn.set(this.#rip).br(this.#stopped);
+  }
+
+  /** What is the same for all stubs. */
+  #stop(): void {
+    const { fn } = this;
+    fn.get(this.#record).if();
+    fn.get(this.#record).get(this.#blockOut).op("i32.add").set(this.#record);
+    fn.i32(EXIT_BAIL).set(this.#status);
+    fn.else();
+    fn.i32(EXIT_BUDGET).set(this.#status);
+    fn.end();
   }
 
   #prologue(): ByteBuffer {
@@ -498,14 +535,12 @@ export class UnitEmitter extends FlagEmitter {
 
   /**
    * The target is not one that was known while translating: asks the jump cache for its unit, which is then in
-   * #next; else that is 0. The hash is interp/jump-cache.ts's.
+   * #next; else that stays 0. The hash is interp/jump-cache.ts's.
    */
   #findNext(): void {
     const { fn } = this;
     const entry = this.entry;
-    fn.i32(0).set(this.#next);
     const lo = fn.local(TYPE_I32);
-    fn.get(this.#status).i32(EXIT_LOOKUP).op("i32.eq").if();
     fn.get(this.#rip).op("i32.wrap_i64").set(lo);
     fn.get(lo).i32(12).op("i32.shr_u").get(lo).i32(JUMP_PAGE_FOLD).op("i32.shr_u").op("i32.xor");
     fn.get(this.#rip).i64(32).op("i64.shr_u").op("i32.wrap_i64").op("i32.xor");
@@ -534,7 +569,7 @@ export class UnitEmitter extends FlagEmitter {
       .memory("i32.load", JUMP_CACHE_OFFSET + 4 * JUMP_UNIT)
       .set(this.#next);
     this.#goBack();
-    fn.end().end().end();
+    fn.end().end();
   }
 
   /** A target in this very unit, at the address that the unit runs at. */
@@ -544,6 +579,7 @@ export class UnitEmitter extends FlagEmitter {
     fn.get(this.#rip).get(this.page).op("i64.xor").i64(-4096, -1).op("i64.and").op("i64.eqz");
     fn.op("i32.and").if();
     fn.get(this.#next).i32(UNIT_ENTRY_MASK).op("i32.and").set(this.pc);
+    fn.i32(0).set(this.#next);
     fn.br(this.#dispatch).end();
   }
 }

@@ -149,7 +149,7 @@ function translated(source: string): string {
   const done = placeOf("done");
   const lines = printFunction(body, {
     names: emitter.fn.names,
-    functionName: (index) => imports[index]!.name,
+    functionName: (index) => (imports[index] ?? functions[index - imports.length]!).name!,
     placeName,
   }).filter((line) => line.at >= first && line.at < done);
   const remarks = new GuestText(cpu, BigInt(CODE), () => undefined)

@@ -23,6 +23,7 @@ import {
 import { WIDTH_64 } from "../flags.ts";
 import { FS, RIP, SEG_BASE, SEG_WORDS, SEGMENTS, ZERO } from "../state-layout.ts";
 import type { UnitEmitter } from "./emitter.ts";
+import { NO_PLACE, PLACE_WRITE } from "./unit-helpers.ts";
 import type { Local } from "./wasm/function-builder.ts";
 import { TYPE_I32 } from "./wasm/opcodes.ts";
 
@@ -136,19 +137,6 @@ function pushHit(e: UnitEmitter): void {
   e.fn.get(e.address).op("i32.wrap_i64").op("i32.add");
 }
 
-/** Pushes the halves of the linear address. */
-function pushHalves(e: UnitEmitter, value: Local): void {
-  e.fn.get(value).op("i32.wrap_i64");
-  e.fn.get(value).i64(32).op("i64.shr_u").op("i32.wrap_i64");
-}
-
-/** Pushes 1 if the TLB cannot be refilled; else the place is in `entry`. */
-function pushIsUnplaced(e: UnitEmitter, size: number, isWrite: boolean): void {
-  pushHalves(e, e.address);
-  e.fn.i32(size | (isWrite ? REFILL_WRITE : 0)).call(e.runtime.refill);
-  e.fn.tee(e.entry).i32(-1).op("i32.eq");
-}
-
 /**
  * Pops a linear address (i64) and pushes its place in the machine's memory (i32), checked for `size` bytes.
  * Leaves the unit at record `p` if the interpreter has to do it.
@@ -159,7 +147,10 @@ export function pushPlace(e: UnitEmitter, p: number, size: number, isWrite: bool
   fn.if(TYPE_I32);
   pushHit(e);
   fn.else();
-  pushIsUnplaced(e, size, isWrite);
+  fn.get(e.address)
+    .i32(size | (isWrite ? PLACE_WRITE : 0))
+    .call(e.runtime.place);
+  fn.tee(e.entry).i32(NO_PLACE).op("i32.eq");
   e.bailIf(p);
   fn.get(e.entry).end();
 }
@@ -175,23 +166,12 @@ export function storeAt(e: UnitEmitter, p: number, width: number, value: Local):
   pushHit(e);
   fn.get(value).memory(STORES[width]!);
   fn.else();
-  pushIsUnplaced(e, size, true);
-  fn.if();
-  if (size === 1) e.bail(p);
-  else {
-    pushHalves(e, e.address);
-    if (width === WIDTH_64) pushHalves(e, value);
-    else fn.get(value).i32(0);
-    fn.i32(size).call(e.runtime.storeAcross);
-    e.bailIf(p);
-  }
-  fn.else();
-  fn.get(e.entry).get(value).memory(STORES[width]!);
-  fn.end().end();
+  fn.get(e.address).get(value);
+  if (width !== WIDTH_64) fn.op("i64.extend_i32_u");
+  fn.i32(size).call(e.runtime.store);
+  e.bailIf(p);
+  fn.end();
 }
-
-/** Beside the size in what the refill is asked: it is a store. */
-export const REFILL_WRITE = 0x100;
 
 /** Pushes the place of the memory operand of the instruction at `p`. */
 export function pushOperandPlace(e: UnitEmitter, p: number, size: number, isWrite: boolean): void {

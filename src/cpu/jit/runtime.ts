@@ -15,8 +15,8 @@ import { EXIT_BAIL, EXIT_FAULT, EXIT_SYNC } from "../interp/translation.ts";
 import { ISA_ROWS } from "../isa/table.ts";
 import { CURRENT, RIP, RIP_HIGH_MASK, VECTOR_SCRATCH, YMM_WORDS } from "../state-layout.ts";
 import { needsAttention } from "../system/events.ts";
-import { REFILL_WRITE } from "./memory-path.ts";
 import type { RuntimeImport } from "./translator.ts";
+import { NO_PLACE, PLACE_WRITE } from "./unit-helpers.ts";
 
 /** What the import `exec` returns if the unit can go on; else it is the unit's exit. */
 const EXEC_DONE = 0;
@@ -164,15 +164,15 @@ export class Runtime {
   /** Place of an access in the machine's memory; -1 if the interpreter has to carry it out. */
   #refill(lo: number, hi: number, request: number): number {
     this.refills++;
-    const size = request & ~REFILL_WRITE;
+    const size = request & ~PLACE_WRITE;
     const { mem } = this.#cpu;
     // It may trap, or fault before the page is looked at: no accessed or dirty flag may be set for it here.
     if (mem.watcher.isWatched(lo, hi)) return -1;
     try {
       if ((lo & (PAGE - 1)) + size > PAGE) {
-        return (request & REFILL_WRITE) === 0 ? this.#gather(lo, hi, size) : -1;
+        return (request & PLACE_WRITE) === 0 ? this.#gather(lo, hi, size) : -1;
       }
-      const isWrite = (request & REFILL_WRITE) !== 0;
+      const isWrite = (request & PLACE_WRITE) !== 0;
       const place = isWrite ? mem.writablePlace(lo, hi) : mem.readablePlace(lo, hi);
       this.isDeviceAccess = place < 0 && mem.isOutsideRam(lo, hi, isWrite);
       return place;

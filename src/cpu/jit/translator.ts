@@ -4,8 +4,9 @@
 import { BLOCK_KEY } from "../interp/code-cache.ts";
 import { type RuntimeFunctions, type UnitBlock, UnitEmitter } from "./emitter.ts";
 import { lowerBlock } from "./lowerings.ts";
+import { placeFunction, storeFunction } from "./unit-helpers.ts";
 import { ModuleBuilder } from "./wasm/module-builder.ts";
-import { TYPE_F64, TYPE_I32 } from "./wasm/opcodes.ts";
+import { TYPE_F64, TYPE_I32, TYPE_I64 } from "./wasm/opcodes.ts";
 
 /** A unit as the translator gets it: block headers in `code`, in order of address. */
 export interface UnitSource {
@@ -42,15 +43,15 @@ export function translate(
 ): Uint8Array {
   const module = new ModuleBuilder();
   const unitType = module.type([TYPE_I32], [TYPE_I32]);
-  const runtime: RuntimeFunctions = {
-    refill: module.importFunction(
-      "refill",
-      module.type([TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
-    ),
-    storeAcross: module.importFunction(
-      "storeAcross",
-      module.type([TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
-    ),
+  const refill = module.importFunction(
+    "refill",
+    module.type([TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
+  );
+  const storeAcross = module.importFunction(
+    "storeAcross",
+    module.type([TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I32, TYPE_I32], [TYPE_I32]),
+  );
+  const imported = {
     exec: module.importFunction("exec", unitType),
     execAndLook: module.importFunction("execAndLook", unitType),
     ticks: module.importFunction("ticks", module.type([], [TYPE_F64])),
@@ -60,11 +61,20 @@ export function translate(
       ? module.importFunction(IMPORT_CHAIN, module.type([TYPE_I32, TYPE_I32], [TYPE_I32]))
       : undefined,
   };
+  // Behind the units come the functions that they share.
+  const runtime: RuntimeFunctions = {
+    ...imported,
+    place: module.functionIndex(units.length),
+    store: module.functionIndex(units.length + 1),
+  };
   units.forEach(({ code, blocks, slot }, index) => {
     const key = code[blocks[0]!.at + BLOCK_KEY]!;
     const emitter = new UnitEmitter(code, blocks, runtime, key, slot);
     module.add(unitType, emitter.build(lowerBlock), `u${index}`);
     listener?.(emitter);
   });
+  module.add(module.type([TYPE_I64, TYPE_I32], [TYPE_I32]), placeFunction(refill), "place");
+  const storeType = module.type([TYPE_I64, TYPE_I64, TYPE_I32], [TYPE_I32]);
+  module.add(storeType, storeFunction(refill, storeAcross), "store");
   return module.finish();
 }

@@ -79,7 +79,8 @@ export function listUnit(cpu: Cpu, address: bigint, symbolAt: SymbolResolver): U
     wasm: printModule(module, {
       functions: [emitter?.fn.names],
       placeName,
-      remarks: (_, bodyBytes) => (emitter === undefined ? [] : text.remarks(emitter, bodyBytes)),
+      remarks: (position, bodyBytes) =>
+        emitter === undefined || position > 0 ? [] : text.remarks(emitter, bodyBytes),
     }),
     module,
   };

@@ -7,6 +7,7 @@ import {
   type MemoryOp,
   OP_BLOCK,
   OP_BR,
+  OP_BR_IF,
   OP_BR_TABLE,
   OP_CALL,
   OP_ELSE,
@@ -236,6 +237,13 @@ export class FunctionBuilder {
 
   br(label: Label): this {
     this.#code.byte(OP_BR);
+    this.#code.u32(this.#depthOf(label));
+    return this;
+  }
+
+  /** Takes the condition from the stack. */
+  brIf(label: Label): this {
+    this.#code.byte(OP_BR_IF);
     this.#code.u32(this.#depthOf(label));
     return this;
   }

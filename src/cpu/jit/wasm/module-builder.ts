@@ -60,7 +60,12 @@ export class ModuleBuilder {
   /** Adds a finished function, exported under `name` if there is one. Its index. */
   add(type: number, body: ByteBuffer, name?: string): number {
     this.#functions.push({ type, body, name });
-    return this.#imports.length + this.#functions.length - 1;
+    return this.functionIndex(this.#functions.length - 1);
+  }
+
+  /** Index that the {@link add}ed function at a position has, or will have. */
+  functionIndex(position: number): number {
+    return this.#imports.length + position;
   }
 
   finish(): Uint8Array {
