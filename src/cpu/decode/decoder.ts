@@ -176,7 +176,7 @@ export class Decoder {
     if (!this.#findRow(map * 256 + opcode)) return false;
     this.opcodeRegister = (opcode & 7) | ((this.#rex & REX_B) !== 0 ? 8 : 0);
     this.#sizes();
-    this.#immediates(PARSED_ROWS[this.row]!.operands);
+    this.#immediates(PARSED_ROWS[this.row]!.immediates);
     return this.#isLegal();
   }
 
@@ -399,12 +399,12 @@ export class Decoder {
     return PARSED_ROWS[this.row]!.match.map === MAP_0F ? PARSED_ROWS[this.row]!.match.opcode : 0;
   }
 
-  #immediates(operands: readonly Operand[]): void {
+  #immediates(immediates: readonly Operand[]): void {
     this.immediate = 0;
     this.immediateHi = 0;
     this.immediate2 = 0;
     let isFirst = true;
-    for (const operand of operands) {
+    for (const operand of immediates) {
       switch (operand.where) {
         case "immediate":
         case "relative": {

@@ -8,25 +8,28 @@ import type { Operation } from "../isa/operations.ts";
 import * as hot from "./hot-ops.ts";
 
 /** Operand kinds, destination first. */
-type Form = "RR" | "RI" | "RM" | "MR" | "MI" | "R" | "M" | "I";
+const TWO_FORMS = ["RR", "RI", "RM", "MR", "MI"] as const;
+const ONE_FORMS = ["R", "M", "I"] as const;
+const BITS = [8, 16, 32, 64] as const;
 
-function formOf(slots: number): Form {
+const REGISTER_IMMEDIATE = TWO_FORMS.indexOf("RI");
+
+function formOf(slots: number): number {
   const a = slots & 0xff;
   const b = (slots >>> 8) & 0xff;
-  if (a === SLOT_MEMORY) return b === SLOT_IMMEDIATE ? "MI" : "MR";
-  if (b === SLOT_MEMORY) return "RM";
-  return b === SLOT_IMMEDIATE ? "RI" : "RR";
+  if (a === SLOT_MEMORY) return b === SLOT_IMMEDIATE ? 4 : 3;
+  if (b === SLOT_MEMORY) return 2;
+  return b === SLOT_IMMEDIATE ? 1 : 0;
 }
 
-function singleForm(slots: number): Form {
+function singleForm(slots: number): number {
   const a = slots & 0xff;
-  if (a === SLOT_MEMORY) return "M";
-  return a === SLOT_IMMEDIATE ? "I" : "R";
+  if (a === SLOT_MEMORY) return 1;
+  return a === SLOT_IMMEDIATE ? 2 : 0;
 }
 
-type Forms = Readonly<Partial<Record<`${Form}${8 | 16 | 32 | 64}`, number>>>;
-
-const BITS = [8, 16, 32, 64] as const;
+type Form = (typeof TWO_FORMS)[number] | (typeof ONE_FORMS)[number];
+type Forms = Readonly<Partial<Record<`${Form}${(typeof BITS)[number]}`, number>>>;
 
 const TWO_OPERANDS: Readonly<Partial<Record<Operation, Forms>>> = {
   mov: {
@@ -178,43 +181,64 @@ const LONG_MODE: Readonly<Partial<Record<Operation, Forms>>> = {
   jmpIndirect: { R64: hot.OP_JMP_R64, M64: hot.OP_JMP_M64 },
 };
 
-/** The case for a record whose other words are written; undefined if it goes through its executor. */
-export function hotOp(cpu: Cpu, p: number, op: Operation): number | undefined {
+/** The cases of one operation. */
+export interface HotCases {
+  readonly op: Operation;
+  readonly kind: "two" | "one" | "long" | "shift" | "other";
+  /** By form × 4 + width; 0 where there is none. Empty unless the kind is of so many operands. */
+  readonly byForm: readonly number[];
+}
+
+export function hotCases(op: Operation): HotCases {
+  const two = TWO_OPERANDS[op];
+  if (two !== undefined) return { op, kind: "two", byForm: listed(two, TWO_FORMS) };
+  const one = ONE_OPERAND[op];
+  if (one !== undefined) return { op, kind: "one", byForm: listed(one, ONE_FORMS) };
+  const long = LONG_MODE[op];
+  if (long !== undefined) return { op, kind: "long", byForm: listed(long, ONE_FORMS) };
+  return { op, kind: SHIFTS[op] === undefined ? "other" : "shift", byForm: [] };
+}
+
+function listed(forms: Forms, names: readonly Form[]): number[] {
+  return names.flatMap((form) => BITS.map((bits) => forms[`${form}${bits}`] ?? NO_CASE));
+}
+
+/** No hot operation has this number. */
+const NO_CASE = 0;
+
+/** The case for a record whose other words are written; NO_CASE, 0, if it goes through its executor. */
+export function hotOp(cpu: Cpu, p: number, { op, kind, byForm }: HotCases): number {
   const { code } = cpu;
   const slots = code[p + SLOTS]!;
   const width = code[p + INFO]! & INFO_WIDTH;
-  const bits = BITS[width]!;
-  const two = TWO_OPERANDS[op];
-  if (two !== undefined) return two[`${formOf(slots)}${bits}`];
-  const one = ONE_OPERAND[op];
-  if (one !== undefined) return one[`${singleForm(slots)}${bits}`];
-  const shifts = SHIFTS[op];
-  if (shifts !== undefined) return shiftOp(cpu, p, shifts, width);
-  if (op === "nop") return hot.OP_NOP;
-  if (cpu.is64) {
-    if (op === "ret") return code[p + IMM] === 0 ? hot.OP_RET64 : undefined;
-    const long = LONG_MODE[op];
-    if (long !== undefined) return long[`${singleForm(slots)}${bits}`];
+  switch (kind) {
+    case "two":
+      return byForm[4 * formOf(slots) + width]!;
+    case "one":
+      return byForm[4 * singleForm(slots) + width]!;
+    case "shift":
+      return shiftOp(cpu, p, SHIFTS[op]!, width);
+    case "long":
+      if (cpu.is64) return byForm[4 * singleForm(slots) + width]!;
+      return jumpOp(cpu, op, width);
+    default:
+      if (op === "nop") return hot.OP_NOP;
+      if (op === "ret" && cpu.is64) return code[p + IMM] === 0 ? hot.OP_RET64 : NO_CASE;
+      return jumpOp(cpu, op, width);
   }
-  return jumpOp(cpu, op, width);
 }
 
-function shiftOp(
-  cpu: Cpu,
-  p: number,
-  ops: readonly [number, number],
-  width: number,
-): number | undefined {
+function shiftOp(cpu: Cpu, p: number, ops: readonly [number, number], width: number): number {
   const { code } = cpu;
   const count = code[p + IMM]! & (width === WIDTH_64 ? 63 : 31);
-  if (formOf(code[p + SLOTS]!) !== "RI" || count === 0) return undefined;
+  if (formOf(code[p + SLOTS]!) !== REGISTER_IMMEDIATE || count === 0) return NO_CASE;
   if (width === WIDTH_32) return ops[0];
-  return width === WIDTH_64 ? ops[1] : undefined;
+  return width === WIDTH_64 ? ops[1] : NO_CASE;
 }
 
 /** Relative jumps where RIP needs neither truncation to 16 bits nor a limit check. */
-function jumpOp(cpu: Cpu, op: Operation, width: number): number | undefined {
-  if (!cpu.isFlat || width === WIDTH_16 || width === WIDTH_8) return undefined;
+function jumpOp(cpu: Cpu, op: Operation, width: number): number {
+  if (!cpu.isFlat || width === WIDTH_16 || width === WIDTH_8) return NO_CASE;
   if (op === "jmp") return hot.OP_JMP;
-  return op === "jcc" ? hot.OP_JCC : undefined;
+  return op === "jcc" ? hot.OP_JCC : NO_CASE;
 }

@@ -12,7 +12,6 @@ import {
   EA_PLAIN,
   EA_RIP_FAR,
   EA_SEGMENT,
-  FIRST_EXECUTOR,
   IMM,
   INFO,
   INFO_ADDRESS_SHIFT,
@@ -36,48 +35,10 @@ import {
   SLOT_MEMORY,
   SLOTS,
 } from "../decode/record.ts";
-import { type EncodingMatch, MAP_ONE_BYTE, type Operand } from "../isa/notation.ts";
-import { PARSED_ROWS, type ParsedRow } from "../isa/table.ts";
+import type { Operand } from "../isa/notation.ts";
 import { DS, FS, GPR, GPR_BYTE, RBP, RIP, RSP, SS, ZERO } from "../state-layout.ts";
-import { OPERATION_NUMBERS } from "./executors.ts";
 import { hotOp } from "./hot-forms.ts";
-
-/** Log2 of a row's operand size: of the first operand that has one, else the instruction's. */
-function widthLog(operands: readonly Operand[], operandSize: number): number {
-  const byInstruction = operandSize === 8 ? 3 : operandSize === 4 ? 2 : 1;
-  for (const { where, width, text } of operands) {
-    if (!SIZED.has(where) || text === "dx") continue;
-    switch (width) {
-      case "b":
-        return 0;
-      case "w":
-        return 1;
-      case "d":
-        return 2;
-      case "y":
-        // CRC32's destination has 32 or 64 bits, its source decides.
-        if (operands[1]?.width === "v") return byInstruction;
-        return operandSize === 8 ? 3 : 2;
-      case "z":
-        return operandSize === 2 ? 1 : 2;
-      default:
-        return byInstruction;
-    }
-  }
-  return byInstruction;
-}
-
-const SIZED: ReadonlySet<string> = new Set([
-  "vexGpr",
-  "gprOrMemory",
-  "gprReg",
-  "memory",
-  "offset",
-  "gprRm",
-  "string",
-  "gprOpcode",
-  "fixedGpr",
-]);
+import { ROW_PLANS, type RowPlan } from "./row-plan.ts";
 
 /** A general register as an index of the state's bytes, 16-bit words or 32-bit words. */
 function gprSlot(register: number, bytes: number, hasRex: boolean): number {
@@ -173,15 +134,13 @@ function addressing(cpu: Cpu, insn: Decoder, isOffset: boolean): { ea: number; s
 /** Writes the record of the instruction in `insn`, which starts `offset` bytes into its block. */
 export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number): void {
   const { code } = cpu;
-  const parsed: ParsedRow = PARSED_ROWS[insn.row]!;
-  const { row, operands, match } = parsed;
+  const plan = ROW_PLANS[insn.row]!;
+  const { a, b, c, isRelative } = plan;
   const next = offset + insn.length;
-  const slots = operands.map((operand) => slotOf(operand, insn));
-  const isOffset = operands.some(({ where }) => where === "offset");
-  const hasAddress = insn.isMemory || operands.some(({ where }) => where === "string");
-  let { ea, segment } = hasAddress
-    ? addressing(cpu, insn, isOffset)
-    : { ea: EA_PLAIN, segment: insn.segment >= 0 ? insn.segment : DS };
+  let { ea, segment } =
+    insn.isMemory || plan.isString
+      ? addressing(cpu, insn, plan.isOffset)
+      : { ea: EA_PLAIN, segment: insn.segment >= 0 ? insn.segment : DS };
   let base = ZERO;
   let index = ZERO;
   let displacement = 0;
@@ -197,19 +156,19 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
       else displacement = sum | 0;
     }
   }
-  if (row.op === "xlat" && insn.segment < 0) segment = DS;
-  const isRelative = operands.some(({ where }) => where === "relative");
-  const width = widthLog(operands, insn.operandSize);
-  const third = operands.length > 2 ? slots[2]! : row.aux;
-  code[p + SLOTS] = (slots[0] ?? 0) | ((slots[1] ?? 0) << 8) | (base << 16) | (index << 24) | 0;
+  if (plan.op === "xlat" && insn.segment < 0) segment = DS;
+  const slots =
+    (a === undefined ? 0 : slotOf(a, insn)) | ((b === undefined ? 0 : slotOf(b, insn)) << 8);
+  const third = c === undefined ? plan.aux : slotOf(c, insn);
+  code[p + SLOTS] = slots | (base << 16) | (index << 24);
   code[p + DISP] = displacement;
   const distance = insn.immediate + next;
   const isFarTarget = isRelative && cpu.is64 && distance !== (distance | 0);
   code[p + IMM] = isRelative ? distance : insn.immediate;
-  if (match.hasModrm && isX87(match)) code[p + IMM] = ((match.opcode & 7) << 8) | insn.modrm;
-  code[p + LINK] = linkWord(insn, operands, ea, isRelative);
+  if (plan.x87 >= 0) code[p + IMM] = plan.x87 | insn.modrm;
+  code[p + LINK] = linkWord(insn, plan, ea);
   code[p + INFO] =
-    width |
+    plan.widths[insn.operandSize >> 2]! |
     (insn.isMemory ? insn.scale << INFO_SCALE_SHIFT : 0) |
     (ea << INFO_EA_SHIFT) |
     (segment << INFO_SEGMENT_SHIFT) |
@@ -225,25 +184,13 @@ export function writeRecord(cpu: Cpu, p: number, insn: Decoder, offset: number):
     (third << INFO_C_SHIFT);
   code[p + NEXT] = next;
   code[p + ROW] = insn.row;
-  const hot = isFarTarget ? undefined : hotOp(cpu, p, row.op);
-  code[p + OP] = hot ?? FIRST_EXECUTOR + OPERATION_NUMBERS.get(row.op)!;
-}
-
-/** D8 … DF. Their records have the opcode's 11 variable bits for an immediate, as exceptions save it. */
-function isX87(match: EncodingMatch): boolean {
-  return match.map === MAP_ONE_BYTE && (match.opcode & 0xf8) === 0xd8;
+  const hot = isFarTarget ? 0 : hotOp(cpu, p, plan.cases);
+  code[p + OP] = hot !== 0 ? hot : plan.executor;
 }
 
 /** Branches start without a link; a second immediate or the high half of a first one goes there otherwise. */
-function linkWord(
-  insn: Decoder,
-  operands: readonly Operand[],
-  ea: number,
-  isRelative: boolean,
-): number {
-  if (isRelative) return 0;
+function linkWord(insn: Decoder, plan: RowPlan, ea: number): number {
+  if (plan.isRelative) return 0;
   if (ea === EA_ABSOLUTE) return insn.displacementHi;
-  const immediates = operands.filter(({ where }) => where === "immediate").length;
-  const hasSecond = immediates > 1 || operands.some(({ where }) => where === "far");
-  return hasSecond ? insn.immediate2 : insn.immediateHi;
+  return plan.hasSecondImmediate ? insn.immediate2 : insn.immediateHi;
 }

@@ -10,7 +10,13 @@ import { FMA_ROWS } from "./fma.ts";
 import { MMX_ROWS } from "./mmx.ts";
 import { MOV_ROWS } from "./mov.ts";
 import { MUL_DIV_ROWS } from "./mul-div.ts";
-import { type EncodingMatch, type Operand, parseEncoding, parseOperands } from "./notation.ts";
+import {
+  type EncodingMatch,
+  type Operand,
+  parseEncoding,
+  parseOperands,
+  type Where,
+} from "./notation.ts";
 import type { IsaRow } from "./row.ts";
 import { SHIFT_ROWS } from "./shift.ts";
 import { SSE_CONVERT_ROWS } from "./sse-convert.ts";
@@ -52,10 +58,22 @@ export const ISA_ROWS: readonly IsaRow[] = [
 export interface ParsedRow {
   readonly row: IsaRow;
   readonly operands: readonly Operand[];
+  /** Those of them that come from bytes behind ModRM, or are constants. */
+  readonly immediates: readonly Operand[];
   readonly match: EncodingMatch;
 }
 
+const IMMEDIATES: ReadonlySet<Where> = new Set<Where>([
+  "immediate",
+  "relative",
+  "vectorImmediate",
+  "far",
+  "offset",
+  "one",
+]);
+
 export const PARSED_ROWS: readonly ParsedRow[] = ISA_ROWS.map((row) => {
   const operands = parseOperands(row.operands);
-  return { row, operands, match: parseEncoding(row.encoding, operands) };
+  const immediates = operands.filter(({ where }) => IMMEDIATES.has(where));
+  return { row, operands, immediates, match: parseEncoding(row.encoding, operands) };
 });

@@ -122,14 +122,14 @@ export class Runtime {
     s[RIP] = lo;
   }
 
-  /** The bytes of a load from two pages, side by side in the state; -1 if one of the pages is not RAM. */
+  /** The bytes of a load from two pages, side by side in the state; NO_PLACE if one of the pages is not RAM. */
   #gather(lo: number, hi: number, size: number): number {
     const { mem, memory, bytes } = this.#cpu;
     const head = PAGE - (lo & (PAGE - 1));
     const first = mem.readablePlace(lo, hi);
     // This may take the first page's entry from the TLB, but not its place.
     const second = mem.readablePlace((lo + head) | 0, this.#highBehind(lo, hi));
-    if (first < 0 || second < 0) return -1;
+    if (first < 0 || second < 0) return NO_PLACE;
     for (let i = 0; i < head; i++) bytes[SCRATCH_BYTE + i] = memory.bytes[first + i]!;
     for (let i = head; i < size; i++) bytes[SCRATCH_BYTE + i] = memory.bytes[second + i - head]!;
     return VCPU_STATE_OFFSET + SCRATCH_BYTE;
@@ -161,16 +161,16 @@ export class Runtime {
     return (lo | (PAGE - 1)) === -1 ? (hi + 1) | 0 : hi;
   }
 
-  /** Place of an access in the machine's memory; -1 if the interpreter has to carry it out. */
+  /** Place of an access in the machine's memory; NO_PLACE if the interpreter has to carry it out. */
   #refill(lo: number, hi: number, request: number): number {
     this.refills++;
     const size = request & ~PLACE_WRITE;
     const { mem } = this.#cpu;
     // It may trap, or fault before the page is looked at: no accessed or dirty flag may be set for it here.
-    if (mem.watcher.isWatched(lo, hi)) return -1;
+    if (mem.watcher.isWatched(lo, hi)) return NO_PLACE;
     try {
       if ((lo & (PAGE - 1)) + size > PAGE) {
-        return (request & PLACE_WRITE) === 0 ? this.#gather(lo, hi, size) : -1;
+        return (request & PLACE_WRITE) === 0 ? this.#gather(lo, hi, size) : NO_PLACE;
       }
       const isWrite = (request & PLACE_WRITE) !== 0;
       const place = isWrite ? mem.writablePlace(lo, hi) : mem.readablePlace(lo, hi);
@@ -178,7 +178,7 @@ export class Runtime {
       return place;
     } catch (signal) {
       if (signal !== GUEST_FAULT) throw signal;
-      return -1;
+      return NO_PLACE;
     }
   }
 }
