@@ -65,6 +65,7 @@ import {
   EXIT_BAIL,
   EXIT_FAULT,
   EXIT_LOOKUP,
+  isAtBorder,
   NO_TRANSLATION,
   type Translation,
 } from "./translation.ts";
@@ -134,7 +135,8 @@ export class Interpreter {
     const block = this.#builder.shortBlock(count);
     const left = s[REMAINING]! - code[block + BLOCK_COUNT]!;
     this.#isShort = true;
-    if (this.#translation.isEager && this.#cpu.isFlat && code[block + BLOCK_COUNT] !== 0) {
+    const isEager = this.#translation.isEager && this.#cpu.isFlat && !this.#isAtBorder();
+    if (isEager && code[block + BLOCK_COUNT] !== 0) {
       this.#runShortUnit(block, left);
       return;
     }
@@ -207,13 +209,24 @@ export class Interpreter {
   /** The same for a block that has a unit or is to get one: apart, since the other is in line at every branch. */
   #enterHot(block: number, left: number, runs: number): number {
     const { s, code } = this.#cpu;
-    if (runs <= 0) return this.#runUnit(1 - runs);
-    code[block + BLOCK_RUNS] = runs & MAX_RUNS;
-    // What a unit needs is its own to pay.
-    if (this.#translation.request(block)) return this.#runUnit(-code[block + BLOCK_RUNS]!);
+    const isAlone = this.#isAtBorder();
+    if (runs <= 0) {
+      if (!isAlone) return this.#runUnit(1 - runs);
+    } else {
+      code[block + BLOCK_RUNS] = runs & MAX_RUNS;
+      // What a unit needs is its own to pay.
+      const isReady = !isAlone && this.#translation.request(block);
+      if (isReady) return this.#runUnit(-code[block + BLOCK_RUNS]!);
+    }
     s[REMAINING] = left;
     s[BLOCK] = block;
     return block + BLOCK_HEADER;
+  }
+
+  /** RIP is where no unit may be. */
+  #isAtBorder(): boolean {
+    const { s } = this.#cpu;
+    return this.#cpu.is64 && isAtBorder(s[RIP]!, s[RIP + 1]!);
   }
 
   /** Runs units as long as one leads to another; then the record where the interpreter goes on, or STOP. */
@@ -225,7 +238,7 @@ export class Interpreter {
         case EXIT_LOOKUP: {
           if (s[REMAINING]! <= 0) return STOP;
           const block = this.#find();
-          if (code[block + BLOCK_RUNS]! >= 0) return this.#pay(block);
+          if (code[block + BLOCK_RUNS]! >= 0 || this.#isAtBorder()) return this.#pay(block);
           unit = -code[block + BLOCK_RUNS]!;
           this.#keep(block, unit);
           break;

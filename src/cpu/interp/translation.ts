@@ -20,6 +20,22 @@ export const EXIT_SYNC = 4;
 export const UNIT_SLOT_SHIFT = 8;
 export const UNIT_ENTRY_MASK = 0xff;
 
+/**
+ * No unit is entered that close, in bytes, to the border of the canonical addresses (SDM 1 3.3.7.1), so that the
+ * branches of a unit that do not go that far need not look whether they leave them.
+ */
+export const BORDER_BYTES = 32 * 1024 * 1024;
+
+/** Whether a linear address in 64-bit mode, by its halves, is. */
+export function isAtBorder(lo: number, hi: number): boolean {
+  if (hi === LAST_BELOW) return lo >>> 0 >= 2 ** 32 - BORDER_BYTES;
+  return hi === FIRST_ABOVE && lo >>> 0 < BORDER_BYTES;
+}
+
+/** High halves on either side of the border: of 00007FFF_FFFFFFFF and FFFF8000_00000000. */
+const LAST_BELOW = 0x7fff;
+const FIRST_ABOVE = -0x8000;
+
 export interface Translation {
   /**
    * A power of two less one: a block is requested whenever it was entered so often that these bits of the count

@@ -33,6 +33,7 @@ import {
   JUMP_UNIT,
 } from "../interp/jump-cache.ts";
 import {
+  BORDER_BYTES,
   EXIT_BAIL,
   EXIT_BUDGET,
   EXIT_LOOKUP,
@@ -110,7 +111,8 @@ export class UnitEmitter extends FlagEmitter {
   readonly entry: Local;
   readonly #remaining: Local;
   readonly #status: Local;
-  readonly #rip: Local;
+  /** Where control goes when it leaves the unit. */
+  readonly rip: Local;
   readonly #record: Local;
   readonly #blockOut: Local;
   readonly #next: Local;
@@ -151,7 +153,7 @@ export class UnitEmitter extends FlagEmitter {
     this.entry = fn.lasting(TYPE_I32, "entry");
     this.#remaining = fn.lasting(TYPE_I32, "remaining");
     this.#status = fn.lasting(TYPE_I32, "status");
-    this.#rip = fn.lasting(TYPE_I64, "rip");
+    this.rip = fn.lasting(TYPE_I64, "rip");
     this.#record = fn.lasting(TYPE_I32, "record");
     this.#blockOut = fn.lasting(TYPE_I32, "block");
     this.#next = fn.lasting(TYPE_I32, "next");
@@ -168,12 +170,6 @@ export class UnitEmitter extends FlagEmitter {
 
   /** The same if the i32 on the stack is not zero. */
   bailIf(p: number): void {
-    if (this.lateFlags === undefined) {
-      // Nobody looks at the record unless it is taken.
-      this.fn.i32(p - this.block).set(this.#record);
-      this.fn.brIf(this.#bail);
-      return;
-    }
     this.fn.if();
     this.bail(p);
     this.fn.end();
@@ -181,14 +177,21 @@ export class UnitEmitter extends FlagEmitter {
 
   /** Leaves for the address in i64 on the stack, wherever that is. */
   leave(): void {
-    this.fn.set(this.#rip).br(this.#lookup);
+    this.fn.set(this.rip);
+    this.leaveByTarget();
   }
 
-  /** Pushes 1 if the address in `local` is not canonical. */
+  /** The same for the address in `rip`. */
+  leaveByTarget(): void {
+    this.fn.br(this.#lookup);
+  }
+
+  /** Leaves the instruction at `p` to the interpreter if the address in `local` is not canonical. */
   bailUnlessCanonical(p: number, local: Local): void {
     const { fn } = this;
-    fn.get(local).i64(16).op("i64.shl").i64(16).op("i64.shr_s");
-    fn.get(local).op("i64.ne");
+    // Bits 63:47 are all the same: 0 or -1.
+    fn.get(local).i64(47).op("i64.shr_s").op("i32.wrap_i64");
+    fn.i32(1).op("i32.add").i32(1).op("i32.gt_u");
     this.bailIf(p);
   }
 
@@ -198,9 +201,9 @@ export class UnitEmitter extends FlagEmitter {
     return this.blocks.findIndex(({ at }) => this.code[at + BLOCK_OFFSET] === offset);
   }
 
-  /** A branch to a non-canonical address faults itself, which the interpreter does. */
+  /** A branch to a non-canonical address faults itself, which the interpreter does. No unit is near the border. */
   checkBranch(p: number, distance: number): void {
-    if (!this.is64 || this.#inside(distance) >= 0) return;
+    if (!this.is64 || Math.abs(distance) < BORDER_BYTES / 2) return;
     const local = this.temp(TYPE_I64);
     this.pushCodeAddress(distance);
     this.fn.set(local);
@@ -228,20 +231,17 @@ export class UnitEmitter extends FlagEmitter {
     else this.fn.i32(target).set(this.pc).br(this.#dispatch);
   }
 
-  /** Leaves for the address in i64 on the stack; returns to where the unit has called from stay inside. */
+  /** Leaves for the address in `rip`; returns to where the unit has called from stay inside. */
   leaveByReturn(): void {
     const { fn } = this;
-    const sites = this.#returnSites().slice(0, MAX_RETURN_SITES);
-    fn.set(this.#rip);
-    for (const site of sites) {
-      fn.get(this.#rip);
+    for (const site of this.#returnSites().slice(0, MAX_RETURN_SITES)) {
+      fn.get(this.rip);
       fn.get(this.page).i64(this.code[this.blocks[site]!.at + BLOCK_OFFSET]! & 0xfff);
       fn.op("i64.add").op("i64.eq").if();
       this.#enter(site);
       fn.end();
     }
-    fn.get(this.#rip);
-    this.leave();
+    this.leaveByTarget();
   }
 
   /** Blocks that lie behind a call of the unit. */
@@ -258,7 +258,7 @@ export class UnitEmitter extends FlagEmitter {
   /** RIP is `push`ed, and the run loop has to look around. */
   sync(push: () => void): void {
     push();
-    this.fn.set(this.#rip).i32(EXIT_SYNC).set(this.#status).i32(0).set(this.#record);
+    this.fn.set(this.rip).i32(EXIT_SYNC).set(this.#status).i32(0).set(this.#record);
     this.fn.br(this.#exit);
   }
 
@@ -337,7 +337,7 @@ export class UnitEmitter extends FlagEmitter {
     fn.get(this.#status).i32(EXIT_BAIL).op("i32.eq").op("select").set(this.#record);
     fn.i32(block).set(this.#blockOut);
     this.pushBlockStart();
-    fn.set(this.#rip).br(this.#exit).end();
+    fn.set(this.rip).br(this.#exit).end();
   }
 
   /** All state into the block, as an executor wants it. */
@@ -438,14 +438,15 @@ export class UnitEmitter extends FlagEmitter {
     this.checkedVectors.clear();
     this.#origin("block", at);
     this.#bail = fn.block(TYPE_EMPTY, `bail${index}`);
-    this.#self = fn.loop(TYPE_EMPTY, `again${index}`);
+    // Hosts' first compilers keep nothing in registers at the beginning of a loop.
+    const isLoop = successorsOf(this.code, at).includes(0);
+    this.#self = isLoop ? fn.loop(TYPE_EMPTY, `again${index}`) : undefined;
     this.#takeBudget(this.code[at + BLOCK_COUNT]!);
     this.expectedKind = this.#foundKinds.get(this.code[at + BLOCK_OFFSET]!) ?? -1;
     lowerBlock(this);
     this.#origin("done", at);
-    fn.end();
-    fn.op("unreachable");
-    fn.end();
+    if (isLoop) fn.end();
+    fn.op("unreachable").end();
     this.#origin("stub", at);
     this.#leaveBlock(at);
   }
@@ -456,9 +457,9 @@ export class UnitEmitter extends FlagEmitter {
    */
   #takeBudget(count: number): void {
     const { fn } = this;
-    fn.i32(0).set(this.#record);
     fn.get(this.#remaining).i32(count).op("i32.sub").tee(this.#remaining);
-    fn.i32(0).op("i32.lt_s").brIf(this.#bail);
+    fn.i32(0).op("i32.lt_s").if();
+    fn.i32(0).set(this.#record).br(this.#bail).end();
   }
 
   /** The stub of the block at `at`: the interpreter goes on with #record, its place in the block; 0 if it was not begun. */
@@ -472,7 +473,7 @@ export class UnitEmitter extends FlagEmitter {
     fn.op("i32.add").set(this.#remaining);
     fn.i32(at + this.blocks[this.index]!.delta).set(this.#blockOut);
     this.pushBlockStart();
-    fn.set(this.#rip).br(this.#stopped);
+    fn.set(this.rip).br(this.#stopped);
   }
 
   /** What is the same for all stubs. */
@@ -516,7 +517,7 @@ export class UnitEmitter extends FlagEmitter {
     fn.get(this.#remaining);
     this.storeState("i32.store", REMAINING);
     this.stateBase();
-    fn.get(this.#rip);
+    fn.get(this.rip);
     this.storeState("i64.store", RIP);
     this.stateBase();
     fn.get(this.#record);
@@ -541,9 +542,9 @@ export class UnitEmitter extends FlagEmitter {
     const { fn } = this;
     const entry = this.entry;
     const lo = fn.local(TYPE_I32);
-    fn.get(this.#rip).op("i32.wrap_i64").set(lo);
+    fn.get(this.rip).op("i32.wrap_i64").set(lo);
     fn.get(lo).i32(12).op("i32.shr_u").get(lo).i32(JUMP_PAGE_FOLD).op("i32.shr_u").op("i32.xor");
-    fn.get(this.#rip).i64(32).op("i64.shr_u").op("i32.wrap_i64").op("i32.xor");
+    fn.get(this.rip).i64(32).op("i64.shr_u").op("i32.wrap_i64").op("i32.xor");
     fn.i32((1 << JUMP_PAGE_BITS) - 1)
       .op("i32.and")
       .i32(JUMP_IN_PAGE_BITS)
@@ -556,7 +557,7 @@ export class UnitEmitter extends FlagEmitter {
       .op("i32.shl")
       .tee(entry);
     fn.memory("i64.load", JUMP_CACHE_OFFSET + 4 * JUMP_RIP)
-      .get(this.#rip)
+      .get(this.rip)
       .op("i64.eq")
       .if();
     fn.get(entry).memory("i32.load", JUMP_CACHE_OFFSET + 4 * JUMP_CONTEXT);
@@ -576,7 +577,7 @@ export class UnitEmitter extends FlagEmitter {
   #goBack(): void {
     const { fn } = this;
     fn.get(this.#next).i32(UNIT_SLOT_SHIFT).op("i32.shr_u").i32(this.slot).op("i32.eq");
-    fn.get(this.#rip).get(this.page).op("i64.xor").i64(-4096, -1).op("i64.and").op("i64.eqz");
+    fn.get(this.rip).get(this.page).op("i64.xor").i64(-4096, -1).op("i64.and").op("i64.eqz");
     fn.op("i32.and").if();
     fn.get(this.#next).i32(UNIT_ENTRY_MASK).op("i32.and").set(this.pc);
     fn.i32(0).set(this.#next);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A unit's flags and temporary locals. Flags are the interpreter's lazy words in locals (lazy-flags.ts says how they
 // are read and set); some bits of RFLAGS are not even worked out before something may see them.
-import { WIDTH_64 } from "../flags.ts";
 import { CC_KIND, CC_RESULT, CC_SOURCE, FLAGS } from "../state-layout.ts";
 import { RegisterEmitter } from "./register-emitter.ts";
 import type { Local } from "./wasm/function-builder.ts";
@@ -18,7 +17,9 @@ interface LateFlags {
 
 export class FlagEmitter extends RegisterEmitter {
   readonly ccKind: Local = this.fn.lasting(TYPE_I32, "cc_kind");
+  /** i64; of narrower results the low half counts, zero-extended to 32 bits. */
   readonly ccResult: Local = this.fn.lasting(TYPE_I64, "cc_result");
+  /** The left operand, likewise. */
   readonly ccSource: Local = this.fn.lasting(TYPE_I64, "cc_source");
   /** RFLAGS; its arithmetic bits as far as the kind says so. */
   readonly flags: Local = this.fn.lasting(TYPE_I32, "flags");
@@ -126,19 +127,15 @@ export class FlagEmitter extends RegisterEmitter {
     this.storeState("i32.store", FLAGS);
   }
 
-  /** Takes them from there. Of narrow results the state block's high halves mean nothing; the locals are always zero-extended. */
+  /** Takes them from there. Of narrow results and operands only the low half means anything, there and in locals. */
   fetchFlags(): void {
     const { fn } = this;
     this.loadState("i32.load", CC_KIND);
     fn.set(this.ccKind);
-    for (const [word, local] of [
-      [CC_RESULT, this.ccResult],
-      [CC_SOURCE, this.ccSource],
-    ] as const) {
-      this.loadState("i64.load", word);
-      this.loadState("i64.load32_u", word);
-      fn.get(this.ccKind).i32(3).op("i32.and").i32(WIDTH_64).op("i32.eq").op("select").set(local);
-    }
+    this.loadState("i64.load", CC_RESULT);
+    fn.set(this.ccResult);
+    this.loadState("i64.load", CC_SOURCE);
+    fn.set(this.ccSource);
     this.loadState("i32.load", FLAGS);
     fn.set(this.flags);
   }

@@ -33,13 +33,18 @@ import { TYPE_I32, TYPE_I64 } from "./wasm/opcodes.ts";
  */
 export const MAYBE_CARRY_IN = 1 << 8;
 
-/** Records a result: `kind` is CC_… | width; the operands are in locals of i64, zero-extended. */
+/** Records a result: `kind` is CC_… | width; the operands are in locals of i64, as ccResult and ccSource want them. */
 export function setFlags(e: UnitEmitter, kind: number, result: Local, source?: Local): void {
   const { fn } = e;
-  e.flagsUsed();
-  fn.i32(kind).set(e.ccKind);
   fn.get(result).set(e.ccResult);
   if (source !== undefined) fn.get(source).set(e.ccSource);
+  setKind(e, kind);
+}
+
+/** The same for a result, and an operand where the kind has one, that are in ccResult and ccSource already. */
+export function setKind(e: UnitEmitter, kind: number): void {
+  e.flagsUsed();
+  e.fn.i32(kind).set(e.ccKind);
   e.knownKind = kind;
 }
 

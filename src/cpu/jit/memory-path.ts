@@ -20,11 +20,9 @@ import {
   NEXT,
   SLOTS,
 } from "../decode/record.ts";
-import { WIDTH_64 } from "../flags.ts";
 import { FS, RIP, SEG_BASE, SEG_WORDS, SEGMENTS, ZERO } from "../state-layout.ts";
 import type { UnitEmitter } from "./emitter.ts";
 import { NO_PLACE, PLACE_WRITE } from "./unit-helpers.ts";
-import type { Local } from "./wasm/function-builder.ts";
 import { TYPE_I32 } from "./wasm/opcodes.ts";
 
 /** False for the forms whose segments must be checked: those instructions go to their executors. */
@@ -156,18 +154,27 @@ export function pushPlace(e: UnitEmitter, p: number, size: number, isWrite: bool
 }
 
 const STORES = ["i32.store8", "i32.store16", "i32.store", "i64.store"] as const;
+const WIDE_STORES = ["i64.store8", "i64.store16", "i64.store32", "i64.store"] as const;
 
-/** Pops a linear address (i64) and stores a local of the width's type there; into two pages, by a call. */
-export function storeAt(e: UnitEmitter, p: number, width: number, value: Local): void {
+/** Something to be stored: `push`, which is called twice, pushes it as i64 or i32. What is too much is cut off. */
+export interface Stored {
+  readonly push: () => void;
+  readonly isWide: boolean;
+}
+
+/** Pops a linear address (i64) and stores a value of the width there; into two pages, by a call. */
+export function storeAt(e: UnitEmitter, p: number, width: number, value: Stored): void {
   const { fn } = e;
   const size = 1 << width;
   pushIsHit(e, size, true);
   fn.if();
   pushHit(e);
-  fn.get(value).memory(STORES[width]!);
+  value.push();
+  fn.memory((value.isWide ? WIDE_STORES : STORES)[width]!);
   fn.else();
-  fn.get(e.address).get(value);
-  if (width !== WIDTH_64) fn.op("i64.extend_i32_u");
+  fn.get(e.address);
+  value.push();
+  if (!value.isWide) fn.op("i64.extend_i32_u");
   fn.i32(size).call(e.runtime.store);
   e.bailIf(p);
   fn.end();

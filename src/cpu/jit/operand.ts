@@ -5,7 +5,7 @@
 import { LINK, SLOT_IMMEDIATE, SLOT_MEMORY } from "../decode/record.ts";
 import { WIDTH_8, WIDTH_16, WIDTH_64 } from "../flags.ts";
 import type { UnitEmitter } from "./emitter.ts";
-import { pushLinearAddress, pushOperandPlace, storeAt } from "./memory-path.ts";
+import { pushLinearAddress, pushOperandPlace, type Stored, storeAt } from "./memory-path.ts";
 import type { Local } from "./wasm/function-builder.ts";
 import { type MemoryOp, type Plain, TYPE_I32, TYPE_I64, type ValueType } from "./wasm/opcodes.ts";
 
@@ -29,8 +29,6 @@ type Arithmetic =
   | "shl"
   | "shr_u"
   | "shr_s"
-  | "rotl"
-  | "rotr"
   | "eq"
   | "ne"
   | "lt_u"
@@ -162,7 +160,34 @@ export function storeA(e: UnitEmitter, p: number, width: number, push: () => voi
   push();
   e.fn.set(value);
   pushLinearAddress(e, p);
-  storeAt(e, p, width, value);
+  storeAt(e, p, width, { push: () => e.fn.get(value), isWide: width === WIDTH_64 });
+}
+
+/** A register or immediate, to be stored. */
+export function storedOperand(e: UnitEmitter, p: number, slot: number, width: number): Stored {
+  if (slot === SLOT_IMMEDIATE) {
+    return { push: () => constant(e, width, e.immediate(p)), isWide: width === WIDTH_64 };
+  }
+  return { push: () => pushWide(e, slot, width), isWide: true };
+}
+
+/** Pushes a general register as i64, with whatever is above its width. */
+export function pushWide(e: UnitEmitter, slot: number, width: number): void {
+  if (width === WIDTH_8) e.getWide8(slot);
+  else if (width === WIDTH_16) e.getWide16(slot);
+  else e.get64(slot);
+}
+
+/** Pops a value of the width's type, zero-extended, into a local of i64. */
+export function popWide(e: UnitEmitter, width: number, local: Local): void {
+  if (width !== WIDTH_64) e.fn.op("i64.extend_i32_u");
+  e.fn.set(local);
+}
+
+/** Pushes what {@link popWide} popped. */
+export function pushNarrow(e: UnitEmitter, width: number, local: Local): void {
+  e.fn.get(local);
+  if (width !== WIDTH_64) e.fn.op("i32.wrap_i64");
 }
 
 /** The value in i64, zero-extended, as flags want it. */

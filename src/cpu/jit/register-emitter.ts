@@ -121,8 +121,19 @@ export class RegisterEmitter {
 
   /** Pushes a 16-bit register slot, zero-extended to i32. */
   get16(slot: number): void {
-    this.getGpr((slot - 2 * GPR) >> 2);
+    this.getWide16(slot);
     this.fn.op("i32.wrap_i64").i32(0xffff).op("i32.and");
+  }
+
+  /** Pushes the register that a 16-bit slot is the lower part of, as i64. */
+  getWide16(slot: number): void {
+    this.getGpr((slot - 2 * GPR) >> 2);
+  }
+
+  /** The same for an 8-bit slot; of AH, CH, DH and BH, shifted down. */
+  getWide8(slot: number): void {
+    this.getGpr((slot - GPR_BYTE) >> 3);
+    if ((slot & 1) !== 0) this.fn.i64(8).op("i64.shr_u");
   }
 
   /** Pops an i32 into a 16-bit register slot; the rest of the register stays. */
@@ -136,10 +147,8 @@ export class RegisterEmitter {
 
   /** Pushes an 8-bit register slot, zero-extended to i32. */
   get8(slot: number): void {
-    this.getGpr((slot - GPR_BYTE) >> 3);
-    this.fn.op("i32.wrap_i64");
-    if ((slot & 1) !== 0) this.fn.i32(8).op("i32.shr_u");
-    this.fn.i32(0xff).op("i32.and");
+    this.getWide8(slot);
+    this.fn.op("i32.wrap_i64").i32(0xff).op("i32.and");
   }
 
   /** Pops an i32 into an 8-bit register slot. */

@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Lowerings of isa/alu.ts.
-import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SUB } from "../../flags.ts";
+import { SLOT_MEMORY } from "../../decode/record.ts";
+import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SUB, WIDTH_16 } from "../../flags.ts";
 import type { UnitEmitter } from "../emitter.ts";
-import { keepCarry, pushCarryFlag, setFlags, setFlagsWithCarry } from "../lazy-flags.ts";
+import { keepCarry, pushCarryFlag, setFlagsWithCarry, setKind } from "../lazy-flags.ts";
+import { pushOperandPlace } from "../memory-path.ts";
 import {
   closeA,
   constant,
   type Lowering,
-  type OpenOperand,
+  load,
   openA,
   operandLocal,
   operate,
+  popRegister,
+  popWide,
+  pushNarrow,
+  pushOperand,
+  pushRegister,
+  pushWide,
+  store,
   truncate,
   typeOf,
   widened,
@@ -20,57 +29,98 @@ import { TYPE_I32 } from "../wasm/opcodes.ts";
 
 type Operator = "add" | "sub" | "and" | "or" | "xor";
 
-/** Writes `a op b` into a local. */
-function result(e: UnitEmitter, width: number, name: Operator, a: Local, b: Local): Local {
-  const local = e.temp(typeOf(width));
-  e.fn.get(a).get(b);
+// Results and left operands go straight into the locals of the flags. Each further local costs a move, or a store and
+// a load, wherever control comes together, in code that the host has not optimised yet.
+
+/** Pops A op B, both of the width's type, into ccResult. */
+function popResult(e: UnitEmitter, width: number, name: Operator): void {
   operate(e, width, name);
   if (name === "add" || name === "sub") truncate(e, width);
-  e.fn.set(local);
-  return local;
+  popWide(e, width, e.ccResult);
 }
 
-function record(e: UnitEmitter, kind: number, a: OpenOperand, value: Local): void {
-  const { width } = a;
-  const source = kind === CC_LOGIC ? undefined : widened(e, width, a.value);
-  setFlags(e, kind | width, widened(e, width, value), source);
+/** Puts a register into ccSource if the kind's flags need a left operand. Before the register is changed. */
+function keepLeft(e: UnitEmitter, width: number, kind: number, slot: number): void {
+  if (kind === CC_LOGIC) return;
+  if (width > WIDTH_16) {
+    pushWide(e, slot, width);
+    e.fn.set(e.ccSource);
+    return;
+  }
+  pushRegister(e, slot, width);
+  popWide(e, width, e.ccSource);
+}
+
+/** Loads the operand A in memory into ccSource; its place is the result. */
+function openLeft(e: UnitEmitter, p: number, width: number): Local {
+  const place = e.temp(TYPE_I32);
+  pushOperandPlace(e, p, 1 << width, true);
+  e.fn.tee(place);
+  load(e, width);
+  popWide(e, width, e.ccSource);
+  return place;
+}
+
+/** Stores ccResult at the place. */
+function closeLeft(e: UnitEmitter, width: number, place: Local): void {
+  e.fn.get(place);
+  pushNarrow(e, width, e.ccResult);
+  store(e, width);
+}
+
+/** Puts ccResult into a register. */
+function closeRegister(e: UnitEmitter, width: number, slot: number): void {
+  pushNarrow(e, width, e.ccResult);
+  popRegister(e, slot, width);
 }
 
 /** A = A op B. */
 function binary(name: Operator, kind: number): Lowering {
   return (e, p) => {
     const width = e.width(p);
+    const a = e.slotA(p);
+    const b = e.slotB(p);
     // A register cleared by XOR or SUB with itself depends on nothing.
-    if ((name === "xor" || name === "sub") && e.slotA(p) === e.slotB(p)) return clear(e, p, kind);
-    const b = operandLocal(e, p, e.slotB(p), width);
-    const a = openA(e, p, width);
-    const value = result(e, width, name, a.value, b);
-    closeA(e, a, value);
-    record(e, kind, a, value);
+    if ((name === "xor" || name === "sub") && a === b) clear(e, a, width, kind);
+    else if (a === SLOT_MEMORY) {
+      const place = openLeft(e, p, width);
+      pushNarrow(e, width, e.ccSource);
+      pushOperand(e, p, b, width);
+      popResult(e, width, name);
+      closeLeft(e, width, place);
+    } else {
+      pushRegister(e, a, width);
+      pushOperand(e, p, b, width);
+      popResult(e, width, name);
+      keepLeft(e, width, kind, a);
+      closeRegister(e, width, a);
+    }
+    setKind(e, kind | width);
     return true;
   };
 }
 
-function clear(e: UnitEmitter, p: number, kind: number): boolean {
-  const width = e.width(p);
-  const a = openA(e, p, width);
-  const zero = e.temp(typeOf(width));
-  constant(e, width, 0);
-  e.fn.set(zero);
-  closeA(e, a, zero);
-  record(e, kind, a, zero);
-  return true;
+function clear(e: UnitEmitter, slot: number, width: number, kind: number): void {
+  e.fn.i64(0).set(e.ccResult);
+  keepLeft(e, width, kind, slot);
+  closeRegister(e, width, slot);
 }
 
 /** The flags of A op B. */
 function compare(name: Operator, kind: number): Lowering {
   return (e, p) => {
     const width = e.width(p);
-    const b = operandLocal(e, p, e.slotB(p), width);
-    const a = operandLocal(e, p, e.slotA(p), width);
-    const value = result(e, width, name, a, b);
-    const source = kind === CC_LOGIC ? undefined : widened(e, width, a);
-    setFlags(e, kind | width, widened(e, width, value), source);
+    const a = e.slotA(p);
+    const b = e.slotB(p);
+    if (a === SLOT_MEMORY) {
+      pushOperand(e, p, a, width);
+      popWide(e, width, e.ccSource);
+      pushNarrow(e, width, e.ccSource);
+    } else pushRegister(e, a, width);
+    pushOperand(e, p, b, width);
+    popResult(e, width, name);
+    if (a !== SLOT_MEMORY) keepLeft(e, width, kind, a);
+    setKind(e, kind | width);
     return true;
   };
 }
@@ -104,16 +154,25 @@ function withCarry(name: "add" | "sub", kind: number): Lowering {
 function step(name: "add" | "sub", kind: number): Lowering {
   return (e, p) => {
     const width = e.width(p);
-    const a = openA(e, p, width);
-    const value = e.temp(typeOf(width));
+    const a = e.slotA(p);
+    let place: Local | undefined;
+    if (a === SLOT_MEMORY) {
+      place = e.temp(TYPE_I32);
+      pushOperandPlace(e, p, 1 << width, true);
+      e.fn.set(place);
+    }
     keepCarry(e);
-    e.fn.get(a.value);
+    if (place !== undefined) {
+      e.fn.get(place);
+      load(e, width);
+      popWide(e, width, e.ccSource);
+    } else keepLeft(e, width, kind, a);
+    pushNarrow(e, width, e.ccSource);
     constant(e, width, 1);
-    operate(e, width, name);
-    truncate(e, width);
-    e.fn.set(value);
-    closeA(e, a, value);
-    record(e, kind, a, value);
+    popResult(e, width, name);
+    if (place !== undefined) closeLeft(e, width, place);
+    else closeRegister(e, width, a);
+    setKind(e, kind | width);
     return true;
   };
 }
@@ -134,13 +193,16 @@ function not(e: UnitEmitter, p: number): boolean {
 /** The flags are those of 0 - A. */
 function neg(e: UnitEmitter, p: number): boolean {
   const width = e.width(p);
-  const a = openA(e, p, width);
-  const zero = e.temp(typeOf(width));
+  const a = e.slotA(p);
+  const place = a === SLOT_MEMORY ? openLeft(e, p, width) : undefined;
   constant(e, width, 0);
-  e.fn.set(zero);
-  const value = result(e, width, "sub", zero, a.value);
-  closeA(e, a, value);
-  setFlags(e, CC_SUB | width, widened(e, width, value), widened(e, width, zero));
+  if (place !== undefined) pushNarrow(e, width, e.ccSource);
+  else pushRegister(e, a, width);
+  popResult(e, width, "sub");
+  e.fn.i64(0).set(e.ccSource);
+  if (place !== undefined) closeLeft(e, width, place);
+  else closeRegister(e, width, a);
+  setKind(e, CC_SUB | width);
   return true;
 }
 

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Lowerings of isa/control.ts: the stack, near calls, returns and jumps, of the code's own operand size (64 bits
 // in 64-bit code, 32 in flat 32-bit code). Other sizes are left to the executors.
-import {
-  IMM,
-  INFO,
-  INFO_FAR_TARGET,
-  NEXT,
-  SLOT_IMMEDIATE,
-  SLOT_MEMORY,
-} from "../../decode/record.ts";
+import { IMM, INFO, INFO_FAR_TARGET, NEXT, SLOT_MEMORY } from "../../decode/record.ts";
 import { WIDTH_16, WIDTH_32, WIDTH_64 } from "../../flags.ts";
 import { GPR, RBP, RSP } from "../../state-layout.ts";
 import type { UnitEmitter } from "../emitter.ts";
 import { pushCondition } from "../lazy-flags.ts";
-import { pushPlace, storeAt } from "../memory-path.ts";
-import { constant, load, operandLocal, popRegister, typeOf } from "../operand.ts";
-import type { Local } from "../wasm/function-builder.ts";
-import { TYPE_I64 } from "../wasm/opcodes.ts";
+import { pushPlace, type Stored, storeAt } from "../memory-path.ts";
+import { load, operandLocal, popRegister, pushOperand, storedOperand } from "../operand.ts";
 
 const SP = GPR + 2 * RSP;
 const BP = GPR + 2 * RBP;
@@ -33,48 +24,39 @@ export function pushStackAddress(e: UnitEmitter, slot: number, bytes: number): v
   if (!e.is64) e.fn.i64(-1, 0).op("i64.and");
 }
 
-/** Pushes the value in a local of the width's type onto the guest's stack. */
-export function pushToStack(e: UnitEmitter, p: number, width: number, value: Local): void {
-  const { fn } = e;
-  const sp = e.temp(TYPE_I64);
+/** Pushes a value of the width onto the guest's stack. */
+export function pushToStack(e: UnitEmitter, p: number, width: number, value: Stored): void {
   pushStackAddress(e, SP, -(1 << width));
-  fn.tee(sp);
   storeAt(e, p, width, value);
-  fn.get(sp);
+  // Stacks that units have to do with begin at address 0, so that this is what the stack pointer has to be.
+  e.fn.get(e.address);
   e.set64(SP);
 }
 
-/** Loads from the guest's stack at `slot` into a local. */
-export function loadFromStack(e: UnitEmitter, p: number, width: number, slot: number): Local {
-  const value = e.temp(typeOf(width));
+/** Pushes what lies on the guest's stack at `slot`, of the width's type. */
+export function pushFromStack(e: UnitEmitter, p: number, width: number, slot: number): void {
   pushStackAddress(e, slot, 0);
   pushPlace(e, p, 1 << width, false);
   load(e, width);
-  e.fn.set(value);
-  return value;
 }
 
 function push(e: UnitEmitter, p: number): boolean {
   const width = e.width(p);
   if (width !== nativeWidth(e)) return false;
   const slot = e.slotA(p);
-  let value: Local;
-  if (slot === SLOT_IMMEDIATE) {
-    value = e.temp(typeOf(width));
-    constant(e, width, e.code[p + IMM]!);
-    e.fn.set(value);
-  } else value = operandLocal(e, p, slot, width);
-  pushToStack(e, p, width, value);
+  if (slot === SLOT_MEMORY) {
+    const value = operandLocal(e, p, slot, width);
+    pushToStack(e, p, width, { push: () => e.fn.get(value), isWide: width === WIDTH_64 });
+  } else pushToStack(e, p, width, storedOperand(e, p, slot, width));
   return true;
 }
 
 function pop(e: UnitEmitter, p: number): boolean {
   const width = e.width(p);
   if (width !== nativeWidth(e) || e.slotA(p) === SLOT_MEMORY) return false;
-  const value = loadFromStack(e, p, width, SP);
+  pushFromStack(e, p, width, SP);
   pushStackAddress(e, SP, 1 << width);
   e.set64(SP);
-  e.fn.get(value);
   popRegister(e, e.slotA(p), width);
   return true;
 }
@@ -82,10 +64,9 @@ function pop(e: UnitEmitter, p: number): boolean {
 function leave(e: UnitEmitter, p: number): boolean {
   const width = e.width(p);
   if (width !== nativeWidth(e)) return false;
-  const value = loadFromStack(e, p, width, BP);
+  pushFromStack(e, p, width, BP);
   pushStackAddress(e, BP, 1 << width);
   e.set64(SP);
-  e.fn.get(value);
   popRegister(e, BP, width);
   return true;
 }
@@ -111,13 +92,8 @@ function jmp(e: UnitEmitter, p: number): boolean {
 }
 
 /** The return address of the call at `p`. */
-function returnAddress(e: UnitEmitter, p: number): Local {
-  const width = nativeWidth(e);
-  const value = e.temp(typeOf(width));
-  e.pushCodeAddress(e.code[p + NEXT]!);
-  if (width === WIDTH_32) e.fn.op("i32.wrap_i64");
-  e.fn.set(value);
-  return value;
+function returnAddress(e: UnitEmitter, p: number): Stored {
+  return { push: () => e.pushCodeAddress(e.code[p + NEXT]!), isWide: true };
 }
 
 function call(e: UnitEmitter, p: number): boolean {
@@ -129,27 +105,20 @@ function call(e: UnitEmitter, p: number): boolean {
   return true;
 }
 
-/** The target of an indirect branch in a local of i64; non-canonical ones are the interpreter's. */
-function target(e: UnitEmitter, p: number, value: Local): Local {
-  const { fn } = e;
-  const local = e.temp(TYPE_I64);
-  fn.get(value);
-  if (!e.is64) {
-    fn.op("i64.extend_i32_u").set(local);
-    return local;
-  }
-  fn.set(local);
-  e.bailUnlessCanonical(p, local);
-  return local;
+/** Pops an indirect branch's target into `rip`; non-canonical ones are the interpreter's. */
+function popTarget(e: UnitEmitter, p: number): void {
+  if (!e.is64) e.fn.op("i64.extend_i32_u");
+  e.fn.set(e.rip);
+  if (e.is64) e.bailUnlessCanonical(p, e.rip);
 }
 
 function ret(e: UnitEmitter, p: number): boolean {
   const width = nativeWidth(e);
   if (e.width(p) !== width) return false;
-  const to = target(e, p, loadFromStack(e, p, width, SP));
+  pushFromStack(e, p, width, SP);
+  popTarget(e, p);
   pushStackAddress(e, SP, (1 << width) + (e.code[p + IMM]! & 0xffff));
   e.set64(SP);
-  e.fn.get(to);
   e.leaveByReturn();
   return true;
 }
@@ -157,18 +126,19 @@ function ret(e: UnitEmitter, p: number): boolean {
 function callIndirect(e: UnitEmitter, p: number): boolean {
   const width = nativeWidth(e);
   if (e.width(p) !== width) return false;
-  const to = target(e, p, operandLocal(e, p, e.slotA(p), width));
+  pushOperand(e, p, e.slotA(p), width);
+  popTarget(e, p);
   pushToStack(e, p, width, returnAddress(e, p));
-  e.fn.get(to);
-  e.leave();
+  e.leaveByTarget();
   return true;
 }
 
 function jmpIndirect(e: UnitEmitter, p: number): boolean {
   const width = nativeWidth(e);
   if (e.width(p) !== width) return false;
-  e.fn.get(target(e, p, operandLocal(e, p, e.slotA(p), width)));
-  e.leave();
+  pushOperand(e, p, e.slotA(p), width);
+  popTarget(e, p);
+  e.leaveByTarget();
   return true;
 }
 

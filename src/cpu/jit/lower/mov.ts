@@ -20,7 +20,7 @@ import {
   setCarry,
   setFlags,
 } from "../lazy-flags.ts";
-import { pushEffectiveAddress } from "../memory-path.ts";
+import { pushEffectiveAddress, pushLinearAddress, storeAt } from "../memory-path.ts";
 import {
   closeA,
   type Lowering,
@@ -32,12 +32,14 @@ import {
   pushOperand,
   pushRegister,
   storeA,
+  storedOperand,
   truncate,
   typeOf,
   widened,
 } from "../operand.ts";
 import type { Local } from "../wasm/function-builder.ts";
 import { TYPE_I32 } from "../wasm/opcodes.ts";
+import { pushRotated } from "./shift.ts";
 
 /** The accumulator's slot by width. */
 function accumulator(width: number): number {
@@ -51,7 +53,13 @@ function mov(e: UnitEmitter, p: number): boolean {
   if (e.slotA(p) !== SLOT_MEMORY && b === SLOT_IMMEDIATE && width === WIDTH_64) {
     pushImmediate64(e, p);
     popRegister(e, e.slotA(p), width);
-  } else storeA(e, p, width, () => pushOperand(e, p, b, width));
+  } else if (e.slotA(p) === SLOT_MEMORY) {
+    pushLinearAddress(e, p);
+    storeAt(e, p, width, storedOperand(e, p, b, width));
+  } else {
+    pushOperand(e, p, b, width);
+    popRegister(e, e.slotA(p), width);
+  }
   return true;
 }
 
@@ -155,15 +163,16 @@ function bswap(e: UnitEmitter, p: number): boolean {
 /** Pushes an i32 local with its bytes reversed. */
 function pushSwapped(e: UnitEmitter, value: Local): void {
   const { fn } = e;
-  fn.get(value).i32(8).op("i32.rotl").i32(0x00ff00ff).op("i32.and");
-  fn.get(value).i32(8).op("i32.rotr").i32(~0x00ff00ff).op("i32.and").op("i32.or");
+  pushRotated(e, WIDTH_32, "left", value, { isKnown: true, value: 8 });
+  fn.i32(0x00ff00ff).op("i32.and");
+  pushRotated(e, WIDTH_32, "right", value, { isKnown: true, value: 8 });
+  fn.i32(~0x00ff00ff).op("i32.and").op("i32.or");
 }
 
 /** The source is read, and a 32-bit destination's upper half cleared, whether or not the condition holds. */
 function cmov(e: UnitEmitter, p: number): boolean {
   const width = e.width(p);
-  const b = operandLocal(e, p, e.slotB(p), width);
-  e.fn.get(b);
+  pushOperand(e, p, e.slotB(p), width);
   pushRegister(e, e.slotA(p), width);
   pushCondition(e, e.slotC(p));
   e.fn.op("select");

@@ -6,7 +6,7 @@ import { CC_RESULT_ONLY, WIDTH_8, WIDTH_16, WIDTH_32, WIDTH_64 } from "../../fla
 import { GPR, RAX, RDX } from "../../state-layout.ts";
 import type { UnitEmitter } from "../emitter.ts";
 import { setCarryOverflow, setFlags } from "../lazy-flags.ts";
-import { type Lowering, operandLocal, popRegister, pushRegister } from "../operand.ts";
+import { type Lowering, operandLocal, popRegister, pushOperand, pushRegister } from "../operand.ts";
 import type { Local } from "../wasm/function-builder.ts";
 import { TYPE_I32, TYPE_I64 } from "../wasm/opcodes.ts";
 
@@ -113,9 +113,9 @@ function product(hasImmediate: boolean): Lowering {
   return (e, p) => {
     const { fn } = e;
     const width = e.width(p);
-    const low = e.temp(TYPE_I64);
-    const b = operandLocal(e, p, e.slotB(p), width);
     if (width === WIDTH_64) {
+      const low = e.temp(TYPE_I64);
+      const b = operandLocal(e, p, e.slotB(p), width);
       const a = e.temp(TYPE_I64);
       if (hasImmediate) fn.i64(e.code[p + IMM]!);
       else e.get64(e.slotA(p));
@@ -128,25 +128,25 @@ function product(hasImmediate: boolean): Lowering {
         fn.set(high);
         pushIsWide(e, low, high, true);
       });
-    } else {
-      const full = e.temp(TYPE_I64);
-      fn.get(b);
-      if (width === WIDTH_16) fn.op("i32.extend16_s");
-      fn.op("i64.extend_i32_s");
-      if (hasImmediate) fn.i32(e.code[p + IMM]!);
-      else pushRegister(e, e.slotA(p), width);
-      if (width === WIDTH_16) fn.op("i32.extend16_s");
-      fn.op("i64.extend_i32_s").op("i64.mul").tee(full);
-      fn.i64(width === WIDTH_16 ? 0xffff : -1, 0)
-        .op("i64.and")
-        .tee(low)
-        .op("i32.wrap_i64");
-      popRegister(e, e.slotA(p), width);
-      productFlags(e, width, low, () => {
-        fn.get(full).get(full);
-        fn.op(width === WIDTH_16 ? "i64.extend16_s" : "i64.extend32_s").op("i64.ne");
-      });
+      return true;
     }
+    pushOperand(e, p, e.slotB(p), width);
+    if (width === WIDTH_16) fn.op("i32.extend16_s");
+    fn.op("i64.extend_i32_s");
+    if (hasImmediate) fn.i32(e.code[p + IMM]!);
+    else pushRegister(e, e.slotA(p), width);
+    if (width === WIDTH_16) fn.op("i32.extend16_s");
+    // The kind needs no left operand, so that its local has the whole product.
+    fn.op("i64.extend_i32_s").op("i64.mul").tee(e.ccSource);
+    fn.i64(width === WIDTH_16 ? 0xffff : -1, 0)
+      .op("i64.and")
+      .tee(e.ccResult)
+      .op("i32.wrap_i64");
+    popRegister(e, e.slotA(p), width);
+    productFlags(e, width, e.ccResult, () => {
+      fn.get(e.ccSource).get(e.ccSource);
+      fn.op(width === WIDTH_16 ? "i64.extend16_s" : "i64.extend32_s").op("i64.ne");
+    });
     return true;
   };
 }

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Lowerings of isa/shift.ts, and of BMI's shifts without flags. Flags the manual leaves open are the
 // executors': see interp/shift.ts.
-import { IMM, SLOT_IMMEDIATE } from "../../decode/record.ts";
-import { CC_RESULT_ONLY, FLAG_CF, FLAG_OF, WIDTH_16, WIDTH_64 } from "../../flags.ts";
+import { IMM, SLOT_IMMEDIATE, SLOT_MEMORY } from "../../decode/record.ts";
+import { CC_RESULT_ONLY, FLAG_CF, FLAG_OF, WIDTH_16, WIDTH_32, WIDTH_64 } from "../../flags.ts";
 import type { UnitEmitter } from "../emitter.ts";
-import { keepCarryOverflowAdjust, replaceCarryOverflow, setCarryOverflow } from "../lazy-flags.ts";
+import {
+  keepCarryOverflowAdjust,
+  replaceCarryOverflow,
+  setCarryOverflow,
+  setKind,
+} from "../lazy-flags.ts";
 import {
   closeA,
   constant,
@@ -14,8 +19,11 @@ import {
   operandLocal,
   operate,
   popRegister,
+  popWide,
+  pushNarrow,
   pushOperand,
   pushRegister,
+  pushWide,
   signExtendNarrow,
   truncate,
   typeOf,
@@ -27,12 +35,9 @@ import { TYPE_I32 } from "../wasm/opcodes.ts";
 type Shift = "shl" | "shr_u" | "shr_s";
 
 /** A count: known while translating, or in a local of the width's type. */
-type Count = number | Local;
-
-interface Counted {
-  readonly isKnown: boolean;
-  readonly value: Count;
-}
+type Counted =
+  | { readonly isKnown: true; readonly value: number }
+  | { readonly isKnown: false; readonly value: Local };
 
 function countMask(width: number): number {
   return width === WIDTH_64 ? 63 : 31;
@@ -57,7 +62,7 @@ function pushCount(e: UnitEmitter, width: number, count: Counted, plus = 0): voi
     constant(e, width, count.value + plus);
     return;
   }
-  e.fn.get(count.value as Local);
+  e.fn.get(count.value);
   if (plus === 0) return;
   constant(e, width, plus);
   operate(e, width, "add");
@@ -162,11 +167,60 @@ function shiftFlags(
   }
 }
 
+/** By a constant, of a register of 32 or 64 bits. The kind needs no left operand, so that its local has the shifted one. */
+function shiftRegister(e: UnitEmitter, slot: number, width: number, name: Shift, by: number): void {
+  const count = { isKnown: true, value: by } as const;
+  pushRegister(e, slot, width);
+  pushCount(e, width, count);
+  operate(e, width, name);
+  popWide(e, width, e.ccResult);
+  pushWide(e, slot, width);
+  e.fn.set(e.ccSource);
+  pushNarrow(e, width, e.ccResult);
+  popRegister(e, slot, width);
+  setKind(e, CC_RESULT_ONLY | width);
+  e.deferFlags(() => {
+    const value = narrowed(e, width, e.ccSource);
+    const result = narrowed(e, width, e.ccResult);
+    pushShiftFlags(e, width, name, count, value, result);
+    setCarryOverflow(e, true);
+  });
+}
+
+function narrowed(e: UnitEmitter, width: number, local: Local): Local {
+  if (width === WIDTH_64) return local;
+  const narrow = e.temp(TYPE_I32);
+  e.fn.get(local).op("i32.wrap_i64").set(narrow);
+  return narrow;
+}
+
+/** Pushes CF and OF of a shift. */
+function pushShiftFlags(
+  e: UnitEmitter,
+  width: number,
+  name: Shift,
+  count: Counted,
+  value: Local,
+  result: Local,
+): void {
+  const { fn } = e;
+  const last = e.temp(TYPE_I32);
+  pushLastBit(e, width, name, value, count);
+  fn.tee(last);
+  if (name === "shr_s") fn.i32(0);
+  else pushTop(e, width, name === "shl" ? result : value);
+  if (name === "shl") fn.get(last).op("i32.xor");
+}
+
 function shift(name: Shift): Lowering {
   return (e, p) => {
     const { fn } = e;
     const width = e.width(p);
     const count = countOf(e, p, e.slotB(p));
+    if (count.isKnown && count.value !== 0 && width > WIDTH_16 && e.slotA(p) !== SLOT_MEMORY) {
+      shiftRegister(e, e.slotA(p), width, name, count.value);
+      return true;
+    }
     const a = openA(e, p, width);
     const value = e.temp(typeOf(width));
     fn.get(a.value);
@@ -179,34 +233,56 @@ function shift(name: Shift): Lowering {
     truncate(e, width);
     fn.set(result);
     closeA(e, a, result);
-    shiftFlags(e, width, count, result, () => {
-      const last = e.temp(TYPE_I32);
-      pushLastBit(e, width, name, value, count);
-      fn.tee(last);
-      if (name === "shr_s") fn.i32(0);
-      else pushTop(e, width, name === "shl" ? result : value);
-      if (name === "shl") fn.get(last).op("i32.xor");
-    });
+    shiftFlags(e, width, count, result, () => pushShiftFlags(e, width, name, count, value, result));
     return true;
   };
 }
 
-function rotate(name: "rotl" | "rotr"): Lowering {
+type Rotation = "left" | "right";
+
+/**
+ * Pushes a local rotated by a count, which is not zero if it is known. WebAssembly has operators for that, which are
+ * calls in code that V8 has not optimised yet; what they are made of here it makes a rotation of when it does.
+ */
+export function pushRotated(
+  e: UnitEmitter,
+  width: number,
+  name: Rotation,
+  value: Local,
+  count: Counted,
+): void {
+  e.fn.get(value);
+  pushCount(e, width, count);
+  operate(e, width, name === "left" ? "shl" : "shr_u");
+  e.fn.get(value);
+  if (count.isKnown) constant(e, width, (8 << width) - count.value);
+  else {
+    constant(e, width, 8 << width);
+    pushCount(e, width, count);
+    operate(e, width, "sub");
+  }
+  operate(e, width, name === "left" ? "shr_u" : "shl");
+  operate(e, width, "or");
+}
+
+function rotate(name: Rotation): Lowering {
   return (e, p) => {
     const { fn } = e;
     const width = e.width(p);
     const count = countOf(e, p, e.slotB(p));
     const a = openA(e, p, width);
+    if (count.isKnown && count.value === 0) {
+      closeA(e, a, a.value);
+      return true;
+    }
     const result = width <= WIDTH_16 ? rotateNarrow(e, a, name, count) : e.temp(typeOf(width));
     if (width > WIDTH_16) {
-      fn.get(a.value);
-      pushCount(e, width, count);
-      operate(e, width, name);
+      pushRotated(e, width, name, a.value, count);
       fn.set(result);
     }
     closeA(e, a, result);
     const write = () => {
-      if (name === "rotl") {
+      if (name === "left") {
         fn.get(result);
         toFlag(e, width);
         pushTop(e, width, result);
@@ -221,7 +297,7 @@ function rotate(name: "rotl" | "rotr"): Lowering {
       setCarryOverflow(e, false);
     };
     if (count.isKnown) {
-      if (count.value !== 0) replaceCarryOverflow(e, write);
+      replaceCarryOverflow(e, write);
       return true;
     }
     unlessZero(e, width, count, () => {
@@ -233,19 +309,15 @@ function rotate(name: "rotl" | "rotr"): Lowering {
 }
 
 /** 8 and 16 bits: the value is repeated over 32, and rotates there as it would alone. */
-function rotateNarrow(
-  e: UnitEmitter,
-  a: OpenOperand,
-  name: "rotl" | "rotr",
-  count: Counted,
-): Local {
+function rotateNarrow(e: UnitEmitter, a: OpenOperand, name: Rotation, count: Counted): Local {
   const { fn } = e;
-  const result = e.temp(TYPE_I32);
+  const repeated = e.temp(TYPE_I32);
   fn.get(a.value)
     .i32(a.width === WIDTH_16 ? 0x00010001 : 0x01010101)
-    .op("i32.mul");
-  pushCount(e, a.width, count);
-  operate(e, a.width, name);
+    .op("i32.mul")
+    .set(repeated);
+  const result = e.temp(TYPE_I32);
+  pushRotated(e, WIDTH_32, name, repeated, count);
   truncate(e, a.width);
   fn.set(result);
   return result;
@@ -290,8 +362,7 @@ function doubleShift(isLeft: boolean): Lowering {
 function shiftByRegister(name: Shift): Lowering {
   return (e, p) => {
     const width = e.width(p);
-    const b = operandLocal(e, p, e.slotB(p), width);
-    e.fn.get(b);
+    pushOperand(e, p, e.slotB(p), width);
     // WebAssembly takes the count modulo the width, as these instructions do.
     pushRegister(e, e.slotC(p), width);
     operate(e, width, name);
@@ -302,9 +373,10 @@ function shiftByRegister(name: Shift): Lowering {
 
 function rorx(e: UnitEmitter, p: number): boolean {
   const width = e.width(p);
-  pushOperand(e, p, e.slotB(p), width);
-  constant(e, width, e.immediate(p) & countMask(width));
-  operate(e, width, "rotr");
+  const value = operandLocal(e, p, e.slotB(p), width);
+  const count = e.immediate(p) & countMask(width);
+  if (count === 0) e.fn.get(value);
+  else pushRotated(e, width, "right", value, { isKnown: true, value: count });
   popRegister(e, e.slotA(p), width);
   return true;
 }
@@ -313,8 +385,8 @@ export const SHIFT_LOWERINGS = {
   shl: shift("shl"),
   shr: shift("shr_u"),
   sar: shift("shr_s"),
-  rol: rotate("rotl"),
-  ror: rotate("rotr"),
+  rol: rotate("left"),
+  ror: rotate("right"),
   shld: doubleShift(true),
   shrd: doubleShift(false),
   shlx: shiftByRegister("shl"),

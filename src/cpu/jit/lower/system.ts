@@ -45,7 +45,7 @@ import { settleAll } from "../lazy-flags.ts";
 import { popRegister } from "../operand.ts";
 import type { Local } from "../wasm/function-builder.ts";
 import { TYPE_F64, TYPE_I32, TYPE_I64 } from "../wasm/opcodes.ts";
-import { loadFromStack, pushStackAddress, pushToStack } from "./control.ts";
+import { pushFromStack, pushStackAddress, pushToStack } from "./control.ts";
 
 const NS_PER_SECOND = 1e9;
 const SP = GPR + 2 * RSP;
@@ -96,7 +96,7 @@ function pushf(e: UnitEmitter, p: number): boolean {
   const image = e.temp(TYPE_I64);
   fn.get(e.flags).i32(~(FLAG_RF | FLAG_VM));
   fn.op("i32.and").op("i64.extend_i32_u").set(image);
-  pushToStack(e, p, WIDTH_64, image);
+  pushToStack(e, p, WIDTH_64, { push: () => fn.get(image), isWide: true });
   return true;
 }
 
@@ -108,9 +108,9 @@ function popf(e: UnitEmitter, p: number): boolean {
   const { fn } = e;
   if (!e.is64 || e.width(p) !== WIDTH_64) return false;
   e.flagsUsed();
-  const wide = loadFromStack(e, p, WIDTH_64, SP);
   const image = e.temp(TYPE_I32);
-  fn.get(wide).op("i32.wrap_i64").tee(image);
+  pushFromStack(e, p, WIDTH_64, SP);
+  fn.op("i32.wrap_i64").tee(image);
   fn.get(e.flags).op("i32.xor").i32(RARE).op("i32.and");
   e.bailIf(p);
   fn.get(image).get(e.flags).op("i32.xor").i32(FLAG_IF).op("i32.and").if();
