@@ -183,6 +183,7 @@ export class UnitEmitter extends FlagEmitter {
 
   /** The same for the address in `rip`. */
   leaveByTarget(): void {
+    this.settleKind();
     this.fn.br(this.#lookup);
   }
 
@@ -218,6 +219,7 @@ export class UnitEmitter extends FlagEmitter {
 
   /** Goes `distance` bytes from the block's start: inside the unit if that is a block of it. */
   go(distance: number): void {
+    this.settleKind();
     const target = this.#inside(distance);
     if (target < 0) {
       this.pushCodeAddress(distance);
@@ -234,6 +236,7 @@ export class UnitEmitter extends FlagEmitter {
   /** Leaves for the address in `rip`; returns to where the unit has called from stay inside. */
   leaveByReturn(): void {
     const { fn } = this;
+    this.settleKind();
     for (const site of this.#returnSites().slice(0, MAX_RETURN_SITES)) {
       fn.get(this.rip);
       fn.get(this.page).i64(this.code[this.blocks[site]!.at + BLOCK_OFFSET]! & 0xfff);
@@ -257,6 +260,7 @@ export class UnitEmitter extends FlagEmitter {
 
   /** RIP is `push`ed, and the run loop has to look around. */
   sync(push: () => void): void {
+    this.settleKind();
     push();
     this.fn.set(this.rip).i32(EXIT_SYNC).set(this.#status).i32(0).set(this.#record);
     this.fn.br(this.#exit);
@@ -296,7 +300,7 @@ export class UnitEmitter extends FlagEmitter {
       .if();
     fn.get(this.#status).op("return").end();
     this.#reload();
-    this.knownKind = -1;
+    this.kindIs(-1);
     this.expectedKind = -1;
   }
 
@@ -327,7 +331,7 @@ export class UnitEmitter extends FlagEmitter {
     fn.i32(record).call(this.runtime.exec).set(this.#status);
     if (!isFlagless) {
       this.fetchFlags();
-      this.knownKind = -1;
+      this.kindIs(-1);
       this.expectedKind = -1;
     }
     fn.get(this.#status).if();
@@ -434,7 +438,7 @@ export class UnitEmitter extends FlagEmitter {
     this.index = index;
     this.block = at;
     this.offsetInPage = this.code[at + BLOCK_OFFSET]! & 0xfff;
-    this.knownKind = -1;
+    this.kindIs(-1);
     this.checkedVectors.clear();
     this.#origin("block", at);
     this.#bail = fn.block(TYPE_EMPTY, `bail${index}`);

@@ -25,7 +25,12 @@ export class FlagEmitter extends RegisterEmitter {
   readonly flags: Local = this.fn.lasting(TYPE_I32, "flags");
   protected usesFlags = false;
   /** Kind of the flags as far as this block has set them (see lazy-flags.ts); -1 if they are from before it. */
-  knownKind = -1;
+  get knownKind(): number {
+    return this.#knownKind;
+  }
+  #knownKind = -1;
+  /** The known kind is not in ccKind yet: nobody in the block reads it there. */
+  #isKindLate = false;
   /** What the flags from before the block probably are; -1 if there is nothing to go by. */
   expectedKind = -1;
   #temps: [ValueType, Local][] = [];
@@ -99,10 +104,39 @@ export class FlagEmitter extends RegisterEmitter {
 
   /** Works them out here, and leaves it to others to do so as well: on a way out that is taken or not. */
   protected writeLateFlags(): void {
-    const { knownKind, expectedKind } = this;
+    const knownKind = this.#knownKind;
+    const isKindLate = this.#isKindLate;
+    const { expectedKind } = this;
     this.#write(this.#lateFlags);
-    this.knownKind = knownKind;
+    if (isKindLate) this.fn.i32(knownKind).set(this.ccKind);
+    this.#knownKind = knownKind;
+    this.#isKindLate = isKindLate;
     this.expectedKind = expectedKind;
+  }
+
+  /** The flags are of this kind from here on. */
+  setKind(kind: number): void {
+    this.usesFlags = true;
+    this.#knownKind = kind;
+    this.#isKindLate = true;
+  }
+
+  /** The same where control may come together with such as has not come this way. */
+  setKindHere(kind: number): void {
+    this.setKind(kind);
+    this.settleKind();
+  }
+
+  /** The flags are of a kind that ccKind has, and the translator knows as `kind`; -1 if it does not know it. */
+  kindIs(kind: number): void {
+    this.#knownKind = kind;
+    this.#isKindLate = false;
+  }
+
+  /** Puts the kind into ccKind. */
+  settleKind(): void {
+    if (this.#isKindLate) this.fn.i32(this.#knownKind).set(this.ccKind);
+    this.#isKindLate = false;
   }
 
   #write(late: LateFlags | undefined): void {

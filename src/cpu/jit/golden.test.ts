@@ -110,6 +110,7 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "the system": {
     rdtsc: "rdtsc; jmps $+2",
     cli: "cli; jmps $+2",
+    "popf and what it leaves behind": "popf",
     sti: "sti",
     pushf: "pushf; jmps $+2",
     "rep movsb by its executor": "rep movsb",

@@ -38,14 +38,7 @@ export function setFlags(e: UnitEmitter, kind: number, result: Local, source?: L
   const { fn } = e;
   fn.get(result).set(e.ccResult);
   if (source !== undefined) fn.get(source).set(e.ccSource);
-  setKind(e, kind);
-}
-
-/** The same for a result, and an operand where the kind has one, that are in ccResult and ccSource already. */
-export function setKind(e: UnitEmitter, kind: number): void {
-  e.flagsUsed();
-  e.fn.i32(kind).set(e.ccKind);
-  e.knownKind = kind;
+  e.setKind(kind);
 }
 
 /** The same behind an addition or subtraction with the carry (i32, 0 or 1) in `carry`. */
@@ -59,7 +52,7 @@ export function setFlagsWithCarry(
   const { fn } = e;
   setFlags(e, kind, result, source);
   fn.i32(kind).get(carry).i32(2).op("i32.shl").op("i32.add").set(e.ccKind);
-  e.knownKind = kind | MAYBE_CARRY_IN;
+  e.kindIs(kind | MAYBE_CARRY_IN);
 }
 
 function familyOf(kind: number): number {
@@ -360,7 +353,7 @@ export function keepCarryOverflowAdjust(e: UnitEmitter, replaced: number): void 
   e.flagsUsed();
   if (e.knownKind >= 0) {
     writeCarryOverflowAdjust(e, e.knownKind, replaced);
-    e.knownKind = withoutThem(e, e.knownKind);
+    e.kindIs(withoutThem(e, e.knownKind));
     return;
   }
   const expected = e.expectedKind;
@@ -383,10 +376,14 @@ function hasThem(kind: number): boolean {
 
 /** Makes a known kind one that leaves CF, OF and AF to RFLAGS. */
 function withoutThem(e: UnitEmitter, kind: number): number {
-  if (hasThem(kind)) return kind;
-  const rest = CC_RESULT_ONLY | (kind & 3);
+  const rest = restOf(kind);
   e.fn.i32(rest).set(e.ccKind);
   return rest;
+}
+
+/** The kind that leaves CF, OF and AF to RFLAGS, and the other three to what a kind says. */
+function restOf(kind: number): number {
+  return hasThem(kind) ? kind : CC_RESULT_ONLY | (kind & 3);
 }
 
 /** Puts those of CF, OF and AF that are not `replaced` into RFLAGS, as a known kind tells them. */
@@ -432,7 +429,7 @@ export function replaceCarryOverflow(e: UnitEmitter, write: () => void): void {
     keepCarryOverflowAdjust(e, FLAG_CF | FLAG_OF);
   } else if (!hasThem(kind)) {
     e.deferFlagsBeside(() => writeCarryOverflowAdjust(e, kind, FLAG_CF | FLAG_OF));
-    e.knownKind = withoutThem(e, kind);
+    e.setKind(restOf(kind));
   }
   e.deferCarryOverflow(write);
 }
@@ -475,8 +472,7 @@ export function settleAll(e: UnitEmitter): void {
   popFlagBit(e, FLAG_SF);
   pushParity(e, kind);
   popFlagBit(e, FLAG_PF);
-  fn.i32(CC_EXPLICIT).set(e.ccKind);
-  e.knownKind = CC_EXPLICIT;
+  e.setKindHere(CC_EXPLICIT);
 }
 
 /** ADC's and SBB's kinds follow those without a carry, as {@link setFlagsWithCarry} takes for granted. */

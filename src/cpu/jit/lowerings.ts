@@ -102,6 +102,8 @@ function lowerInstruction(e: UnitEmitter, p: number): boolean {
   const op = operationOf(e.code, p);
   const effect = flagEffect(e, p, op);
   if (effect === "some" || ENDING[op] !== undefined) e.settleLateFlags();
+  // It goes two ways.
+  if (op === "jcc") e.settleKind();
   const late = e.lateFlags;
   if (canAccess(e, p)) {
     if (LOWERINGS[op]?.(e, p) === true) {

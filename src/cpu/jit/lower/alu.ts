@@ -3,7 +3,7 @@
 import { SLOT_MEMORY } from "../../decode/record.ts";
 import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SUB, WIDTH_16 } from "../../flags.ts";
 import type { UnitEmitter } from "../emitter.ts";
-import { keepCarry, pushCarryFlag, setFlagsWithCarry, setKind } from "../lazy-flags.ts";
+import { keepCarry, pushCarryFlag, setFlagsWithCarry } from "../lazy-flags.ts";
 import { pushOperandPlace } from "../memory-path.ts";
 import {
   closeA,
@@ -95,7 +95,7 @@ function binary(name: Operator, kind: number): Lowering {
       keepLeft(e, width, kind, a);
       closeRegister(e, width, a);
     }
-    setKind(e, kind | width);
+    e.setKind(kind | width);
     return true;
   };
 }
@@ -120,7 +120,7 @@ function compare(name: Operator, kind: number): Lowering {
     pushOperand(e, p, b, width);
     popResult(e, width, name);
     if (a !== SLOT_MEMORY) keepLeft(e, width, kind, a);
-    setKind(e, kind | width);
+    e.setKind(kind | width);
     return true;
   };
 }
@@ -172,7 +172,7 @@ function step(name: "add" | "sub", kind: number): Lowering {
     popResult(e, width, name);
     if (place !== undefined) closeLeft(e, width, place);
     else closeRegister(e, width, a);
-    setKind(e, kind | width);
+    e.setKind(kind | width);
     return true;
   };
 }
@@ -202,7 +202,7 @@ function neg(e: UnitEmitter, p: number): boolean {
   e.fn.i64(0).set(e.ccSource);
   if (place !== undefined) closeLeft(e, width, place);
   else closeRegister(e, width, a);
-  setKind(e, CC_SUB | width);
+  e.setKind(CC_SUB | width);
   return true;
 }
 

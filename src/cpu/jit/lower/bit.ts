@@ -128,8 +128,7 @@ function bitTest(change: Change): Lowering {
 export function setExplicit(e: UnitEmitter): void {
   e.flagsUsed();
   e.fn.get(e.flags).i32(~FLAGS_ARITHMETIC).op("i32.and").op("i32.or").set(e.flags);
-  e.fn.i32(CC_EXPLICIT).set(e.ccKind);
-  e.knownKind = CC_EXPLICIT;
+  e.setKind(CC_EXPLICIT);
 }
 
 /** Pushes FLAG_ZF if the value is zero, else 0. */

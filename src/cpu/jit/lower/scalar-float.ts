@@ -110,6 +110,7 @@ function pushIsOrdinary(e: UnitEmitter, value: Local, precision: Precision): voi
 
 /** The i32 on the stack decides between what `fast` writes and the executor. */
 export function fastOr(e: UnitEmitter, p: number, fast: () => void): void {
+  e.settleKind();
   const known = e.knownKind;
   e.fn.if();
   fast();
@@ -117,7 +118,7 @@ export function fastOr(e: UnitEmitter, p: number, fast: () => void): void {
   e.callExecutor(p);
   e.fn.end();
   // Neither way changes flags, nor what they were made from.
-  e.knownKind = known;
+  e.kindIs(known);
 }
 
 /** Writes the lowest element of A, by a store of `bytes` bytes: the rest is the first source's. */
@@ -202,7 +203,7 @@ function compareToFlags(precision: Precision): Lowering {
       fn.get(a).get(b).op(`${precision}.eq`).i32(FLAG_ZF).op("i32.mul").op("i32.or");
       fn.set(e.flags).i32(CC_EXPLICIT).set(e.ccKind);
     });
-    e.knownKind = -1;
+    e.kindIs(-1);
   });
 }
 

@@ -4,12 +4,7 @@
 import { IMM, SLOT_IMMEDIATE, SLOT_MEMORY } from "../../decode/record.ts";
 import { CC_RESULT_ONLY, FLAG_CF, FLAG_OF, WIDTH_16, WIDTH_32, WIDTH_64 } from "../../flags.ts";
 import type { UnitEmitter } from "../emitter.ts";
-import {
-  keepCarryOverflowAdjust,
-  replaceCarryOverflow,
-  setCarryOverflow,
-  setKind,
-} from "../lazy-flags.ts";
+import { keepCarryOverflowAdjust, replaceCarryOverflow, setCarryOverflow } from "../lazy-flags.ts";
 import {
   closeA,
   constant,
@@ -79,16 +74,18 @@ function unlessZero(e: UnitEmitter, width: number, count: Counted, body: () => v
     if (count.value !== 0) body();
     return;
   }
+  e.settleKind();
   const before = e.knownKind;
   pushCount(e, width, count);
   constant(e, width, 0);
   operate(e, width, "ne");
   e.fn.if();
   body();
+  e.settleKind();
   e.fn.end();
   if (e.knownKind === before) return;
   e.expectedKind = e.knownKind;
-  e.knownKind = -1;
+  e.kindIs(-1);
 }
 
 /** Pushes the bit that a shift of `value` by the count moved out last. */
@@ -135,13 +132,8 @@ function pushTop(e: UnitEmitter, width: number, value: Local, below = 1): void {
 }
 
 function recordShift(e: UnitEmitter, width: number, result: Local): void {
-  e.flagsUsed();
-  e.knownKind = CC_RESULT_ONLY | width;
-  e.fn
-    .i32(e.knownKind)
-    .set(e.ccKind)
-    .get(widened(e, width, result))
-    .set(e.ccResult);
+  e.setKind(CC_RESULT_ONLY | width);
+  e.fn.get(widened(e, width, result)).set(e.ccResult);
 }
 
 /** The flags of a shift; `push` leaves CF and OF on the stack, from locals that stay as they are. */
@@ -178,7 +170,7 @@ function shiftRegister(e: UnitEmitter, slot: number, width: number, name: Shift,
   e.fn.set(e.ccSource);
   pushNarrow(e, width, e.ccResult);
   popRegister(e, slot, width);
-  setKind(e, CC_RESULT_ONLY | width);
+  e.setKind(CC_RESULT_ONLY | width);
   e.deferFlags(() => {
     const value = narrowed(e, width, e.ccSource);
     const result = narrowed(e, width, e.ccResult);

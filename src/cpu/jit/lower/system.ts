@@ -124,8 +124,7 @@ function popf(e: UnitEmitter, p: number): boolean {
   e.set64(SP);
   fn.get(e.flags).i32(~POPPED).op("i32.and");
   fn.get(image).i32(POPPED).op("i32.and").op("i32.or").set(e.flags);
-  fn.i32(CC_EXPLICIT).set(e.ccKind);
-  e.knownKind = CC_EXPLICIT;
+  e.setKind(CC_EXPLICIT);
   return goOn(e, p);
 }
 
