@@ -6,6 +6,7 @@ import { serveControl } from "../host/control-server.ts";
 import { DirectoryRegistry } from "../host/directory-registry.ts";
 import type { VmOutcome } from "../host/vm-protocol.ts";
 import { VmThread } from "../host/vm-thread.ts";
+import { vmWorker } from "../host/vm-worker-start.ts";
 import type { Config } from "../vmm/config.ts";
 import { machineConfig } from "../vmm/machine-config.ts";
 import { ERROR_STATUS, SUSPEND_STATUS } from "../vmm/suspend.ts";
@@ -140,7 +141,7 @@ async function runThread(
     directory: registry.directory,
     name,
     config: config.toJSON(),
-    workerUrl: new URL("./vm-worker.js", import.meta.url),
+    worker: vmWorker(),
     output: (bytes) => output.write(bytes),
     warn: (message) => process.stderr.write(`bhyve: ${printable(message)}\n`),
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The main thread's handle of a VM's thread: starts it, carries the console, passes requests on, waits for
 // the end.
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { VmmError } from "../base/errors.ts";
 import type { ControlReply, ControlRequest } from "../vmm/control-protocol.ts";
 import { ByteChannel } from "./byte-channel.ts";
@@ -15,8 +15,8 @@ export interface VmThreadOptions {
   readonly directory: string;
   readonly name: string;
   readonly config: Readonly<Record<string, string>>;
-  /** The built worker. */
-  readonly workerUrl: URL;
+  /** Waits for its data: see host/vm-worker-start.ts. */
+  readonly worker: Worker;
   /** Console output. A promise holds back what follows. */
   readonly output: (bytes: Uint8Array) => void | Promise<void>;
   readonly warn: (message: string) => void;
@@ -45,7 +45,8 @@ export class VmThread {
       console: { input: this.#input.buffer, output: this.#output.buffer },
       bells: { vm: this.#vmBell.buffer, main: this.#mainBell.buffer },
     };
-    this.#worker = new Worker(options.workerUrl, { workerData: data });
+    this.#worker = options.worker;
+    this.#worker.postMessage(data);
     const pump = this.#pump();
     this.outcome = this.#listen().then(async (outcome) => {
       this.#isOver = true;

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A VM's thread. It takes the VM from the registry, runs it to its end in one synchronous loop, puts its state
 // back, and says how it went. While it runs it never returns to an event loop: input and requests are polled.
-import {
-  type MessagePort,
-  parentPort,
-  receiveMessageOnPort,
-  workerData,
-} from "node:worker_threads";
+import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { VmmError } from "../base/errors.ts";
 import { Config } from "../vmm/config.ts";
 import { Machine, type MachineHost } from "../vmm/machine.ts";
@@ -20,6 +15,7 @@ import { Doorbell } from "./doorbell.ts";
 import { FileByteSource } from "./file-byte-source.ts";
 import { makeMachineHost } from "./machine-host.ts";
 import { ThreadConsole } from "./thread-console.ts";
+import { tuneCompilers } from "./tiering.ts";
 import { openTrace } from "./trace-file.ts";
 import type { FromVm, VmOutcome, VmRequest, VmWorkerData } from "./vm-protocol.ts";
 
@@ -124,14 +120,20 @@ function describeFailure(error: unknown): VmOutcome {
   return { kind: "failed", code: "ERR_INTERNAL", message: `internal error: ${detail}` };
 }
 
+function run(data: VmWorkerData, port: MessagePort): VmOutcome {
+  try {
+    return new VmRunner(data, port).run();
+  } catch (error) {
+    return describeFailure(error);
+  }
+}
+
 if (parentPort !== null) {
   const port = parentPort;
-  let outcome: VmOutcome;
-  try {
-    outcome = new VmRunner(workerData as VmWorkerData, port).run();
-  } catch (error) {
-    outcome = describeFailure(error);
-  }
-  port.postMessage({ type: "ended", outcome } satisfies FromVm);
-  port.close();
+  port.once("message", (data: VmWorkerData) => {
+    port.postMessage({ type: "ended", outcome: run(data, port) } satisfies FromVm);
+    port.close();
+  });
+  // While the data are on their way.
+  tuneCompilers();
 }
