@@ -41,11 +41,51 @@ const ACCESSES: readonly (readonly [string, "GP" | "SS"])[] = [
   ["mov eax, [fs:rbx]", "GP"],
 ];
 
+/** Frames for the tables of an address just below the hole, one for each level below the top one. */
+const TABLES = [0x34000, 0x35000, 0x36000];
+const PRESENT_WRITABLE = 3;
+
+/** Maps a page just below the hole to the frame at 0x8000. */
+function mapBelowHole({ memory }: { memory: Stores }, page: number): void {
+  let table = 0x30000;
+  [39, 30, 21, 12].forEach((shift, level) => {
+    const entry = table + 8 * (Math.floor(page / 2 ** shift) % 512);
+    table = TABLES[level] ?? 0x8000;
+    memory.store(entry, 4, table | PRESENT_WRITABLE);
+  });
+}
+
+interface Stores {
+  store(at: number, size: 4, value: number): void;
+}
+
+/** Relative branches over the edge of the hole, from so many MiB below: [instruction, its opcode]. */
+const BRANCHES = [
+  ["jmp", "0xe9"],
+  ["jz", "0x0f, 0x84"],
+  ["call", "0xe8"],
+] as const;
+const MIB_BELOW = [1, 24, 40];
+
+function branchCase([name, opcode]: (typeof BRANCHES)[number], mib: number) {
+  const page = 2 ** 47 - mib * 2 ** 20;
+  const rip = page + 0xf00;
+  return {
+    title: `are refused as a ${name}'s target, from ${mib} MiB below`,
+    manual: "SDM 2 JMP, Jcc, CALL: #GP(0), the branch itself faults",
+    prepare: (machine: { memory: Stores }) => mapBelowHole(machine, page),
+    // 48 MiB further on.
+    code: `mov rbx, 0x${rip.toString(16)}; xor eax, eax; jmp rbx; at 0x8f00; db ${opcode}, 0, 0, 0, 3`,
+    events: [`#GP(0) at 0x${rip.toString(16)}`],
+  };
+}
+
 systemSuite("non-canonical addresses", [
+  ...BRANCHES.flatMap((branch) => MIB_BELOW.map((mib) => branchCase(branch, mib))),
   ...ACCESSES.map(([code, fault]) => ({
     title: `raise #${fault}: ${code}`,
     manual: "SDM 1 3.3.7.1; a DS override does not count with RBP in 64-bit mode",
-    prepare: ({ memory }: { memory: { store(at: number, size: 4, value: number): void } }) => {
+    prepare: ({ memory }: { memory: Stores }) => {
       memory.store(0x3000 + 0x24, 4, 0x2a000);
     },
     // The stack is in the hole, so that faults need the IST.
@@ -98,13 +138,7 @@ systemSuite("non-canonical addresses", [
   {
     title: "are where code runs to at the edge: the fetch faults",
     manual: "SDM 3A 6.15, interrupt 13",
-    prepare: ({ memory }) => {
-      // The last page below the hole is the frame of the code.
-      memory.store(0x30000 + 8 * 255, 4, 0x34003);
-      memory.store(0x34000 + 8 * 511, 4, 0x35003);
-      memory.store(0x35000 + 8 * 511, 4, 0x36003);
-      memory.store(0x36000 + 8 * 511, 4, 0x8003);
-    },
+    prepare: (machine) => mapBelowHole(machine, 2 ** 47 - 4096),
     code: `mov rax, 0x7ffffffffffe; jmp rax; at 0x8ffe; nop; nop`,
     events: ["#GP(0) at 0x800000000000"],
   },

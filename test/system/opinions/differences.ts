@@ -29,7 +29,7 @@ const KNOWN: readonly Known[] = [
   {
     peer: "qemu",
     cases:
-      /non-canonical address with|non-canonical RIP|non-canonical target|non-canonical RCX|non-canonical RDX|handler at a non-canonical|say EXT of that|raise #GP: jmp rbx/,
+      /non-canonical address with|non-canonical RIP|non-canonical target|non-canonical RCX|non-canonical RDX|handler at a non-canonical|say EXT of that|raise #GP: jmp rbx|are refused as a (jmp|jz|call)'s/,
     because:
       "A branch to a non-canonical address completes, and the fetch there faults. SDM 2: the branch itself raises #GP, with the address of the branch.",
   },

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Lowerings of isa/bit.ts and of BMI1's instructions that change flags.
-import { IMM, SLOT_IMMEDIATE, SLOT_MEMORY } from "../../decode/record.ts";
+import {
+  EA_32_IN_64,
+  IMM,
+  INFO,
+  INFO_EA,
+  INFO_EA_SHIFT,
+  SLOT_IMMEDIATE,
+  SLOT_MEMORY,
+} from "../../decode/record.ts";
 import {
   CC_EXPLICIT,
   CC_LOGIC,
@@ -105,13 +113,17 @@ function changed(e: UnitEmitter, a: OpenOperand, number: Local, change: Change):
   return result;
 }
 
+function hasLongAddress(e: UnitEmitter, p: number): boolean {
+  return (e.code[p + INFO]! & INFO_EA) >> INFO_EA_SHIFT !== EA_32_IN_64;
+}
+
 function bitTest(change: Change): Lowering {
   return (e, p) => {
     const { fn } = e;
     const width = e.width(p);
     // Addresses of bit strings wrap with the address size; only 64-bit ones do by themselves.
     const isString = e.slotA(p) === SLOT_MEMORY && e.slotB(p) !== SLOT_IMMEDIATE;
-    if (isString && !e.is64) return false;
+    if (isString && !(e.is64 && hasLongAddress(e, p))) return false;
     const number = bitNumber(e, p, width);
     const a = openTested(e, p, width, change);
     if (change !== "keep") closeA(e, a, changed(e, a, number, change));
