@@ -7,8 +7,13 @@ let prepared: Worker | undefined;
 
 /** Starts a worker for the next {@link vmWorker}. If none is asked for, it does not keep the process. */
 export function prepareVmWorker(): void {
-  prepared ??= start();
-  prepared.unref();
+  const worker = start();
+  worker.unref();
+  // Whoever asks for one then gets another, and is told what is wrong with that.
+  worker.once("error", () => {
+    if (prepared === worker) prepared = undefined;
+  });
+  prepared = worker;
 }
 
 /** A worker that waits for its VmWorkerData as its first message. */
